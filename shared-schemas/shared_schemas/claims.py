@@ -1,0 +1,37 @@
+"""Who is calling: what a service knows of a signed-in learner."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from shared_schemas.wire import Request, Response
+
+SubscriptionTier = Literal["free", "premium", "pro"]
+Role = Literal["student", "admin"]
+
+
+class Learner(Response):
+    """A bearer token resolved: a live session of a student, with the entitlement of this moment.
+
+    ``subscription_tier`` is what was bought, and stays when it runs out; ``effective_tier`` is what it is worth now.
+    """
+
+    student_id: UUID
+    session_id: UUID
+    role: Role
+    subscription_tier: SubscriptionTier
+    subscription_expires_at: AwareDatetime | None
+    token_expires_at: AwareDatetime
+
+    def effective_tier(self, now: datetime) -> SubscriptionTier:
+        """The tier that counts at ``now``: ``free`` once the subscription has run out."""
+        expires = self.subscription_expires_at
+        return "free" if expires is not None and expires <= now else self.subscription_tier
+
+
+class ResolveRequest(Request):
+    """A bearer token that intelligence or the ChatGPT app was shown, to be resolved by core."""
+
+    token: str = Field(min_length=1, max_length=4096)

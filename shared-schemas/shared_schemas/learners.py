@@ -1,0 +1,55 @@
+"""The learner snapshot: what core tells intelligence about one student, over its internal endpoint.
+
+``GET /internal/v1/learners/{student_id}/snapshot`` with ``Authorization: Bearer CORE_SERVICE_TOKEN``. It holds no name, no
+e-mail address and no answer text: only what learner analysis needs.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared_schemas.wire import Response
+
+CompletionStatus = Literal["not_started", "in_progress", "completed"]
+
+
+class QuizAttemptFacts(Response):
+    """One quiz attempt. ``marks``: 0 to 10 per question id. ``concepts``: the concept each question tests."""
+
+    attempt_id: UUID
+    quiz_id: str
+    chapter_id: str
+    score: int
+    passed: bool
+    completed_at: AwareDatetime
+    marks: dict[str, int]
+    concepts: dict[str, str]
+    sections: dict[str, str]
+
+
+class SectionFacts(Response):
+    """What a student did with one section."""
+
+    section_id: str
+    completed: bool
+    time_spent_seconds: int
+
+
+class ChapterFacts(Response):
+    """What a student did with one chapter; chapters never opened are absent."""
+
+    chapter_id: str
+    completion_status: CompletionStatus
+    time_spent_seconds: int
+    sections: list[SectionFacts]
+    last_activity_at: AwareDatetime | None
+
+
+class LearnerSnapshot(Response):
+    """Progress and quiz attempts of one student, oldest attempt first."""
+
+    student_id: UUID
+    taken_at: AwareDatetime
+    chapters: list[ChapterFacts]
+    quiz_attempts: list[QuizAttemptFacts]
