@@ -1,7 +1,7 @@
 """Least privilege, in one table: which service role may do what to which table.
 
-Roles are made by deployment (`deploy/roles.sql`); their rights are set after every `alembic upgrade` or `downgrade`, so a
-role that was made late gets its rights with the next run.
+Roles are made by deployment (`deploy/roles.sql`); their rights are set after every `alembic upgrade` or `downgrade`, so
+a role that was made late gets its rights with the next run.
 """
 
 CORE_ROLE = "core_service"

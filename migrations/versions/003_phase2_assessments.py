@@ -35,8 +35,8 @@ CREATE TABLE assessment_submissions (
 );
 CREATE INDEX ix_assessment_submissions_student_id_submitted_at ON assessment_submissions (student_id, submitted_at);
 -- At most three attempts a question, one of each number: the index settles a race. A failed one frees its number.
-CREATE UNIQUE INDEX uq_assessment_submissions_attempt ON assessment_submissions (student_id, question_id, attempt_number)
-    WHERE grading_status <> 'failed';
+CREATE UNIQUE INDEX uq_assessment_submissions_attempt
+    ON assessment_submissions (student_id, question_id, attempt_number) WHERE grading_status <> 'failed';
 CREATE INDEX ix_assessment_submissions_due ON assessment_submissions (run_after)
     WHERE grading_status IN ('pending', 'processing');
 

@@ -160,7 +160,7 @@ FUNCTIONS = [
 CREATE FUNCTION current_utc_month() RETURNS date LANGUAGE sql STABLE
 RETURN date_trunc('month', now() AT TIME ZONE 'UTC')::date
 """,
-    # Serialises everyone who could pass the same limit until this transaction ends. Student before installation, always.
+    # Serialises everyone who could pass the same limit until the transaction ends. Student before installation.
     """
 CREATE FUNCTION lock_limits(p_student_id uuid, p_installation boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -223,7 +223,7 @@ BEGIN
     END IF;
 END $$
 """,
-    # Checks quota, student ceiling and installation ceiling in this order. A refusal names the limit and changes nothing.
+    # Checks quota, student and installation ceiling in this order. A refusal names the limit and changes nothing.
     """
 CREATE FUNCTION reserve(
     p_student_id uuid, p_feature text, p_reference_id uuid, p_quota_limit integer,
@@ -262,7 +262,7 @@ BEGIN
         RETURNING r.reservation_id INTO reservation_id;
 END $$
 """,
-    # Writes the ledger row of a call about to be sent. Returns null, or what refuses the call; then nothing has changed.
+    # Writes the ledger row of a call about to be sent. Returns null, or what refuses it; then nothing has changed.
     """
 CREATE FUNCTION open_llm_call(
     p_call_id uuid, p_reservation_id uuid, p_feature text, p_attempt integer, p_model text, p_prompt_version text,
@@ -307,7 +307,7 @@ BEGIN
     RETURN NULL;
 END $$
 """,
-    # Closes a ledger row once: false when it was closed before. The truth about a call held as unknown is taken later too.
+    # Closes a ledger row once: false when it was closed before. A call held as unknown takes the truth later too.
     """
 CREATE FUNCTION settle_llm_call(
     p_call_id uuid, p_outcome text, p_success boolean, p_tokens_input integer, p_tokens_cache_write integer,
@@ -345,12 +345,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE llm_reservations SET state = CASE WHEN p_keep THEN 'kept' ELSE 'released' END, held_usd = 0, closed_at = now()
+    UPDATE llm_reservations
+        SET state = CASE WHEN p_keep THEN 'kept' ELSE 'released' END, held_usd = 0, closed_at = now()
         WHERE reservation_id = p_reservation_id;
     IF NOT p_keep AND v_reservation.student_id IS NOT NULL THEN
         UPDATE premium_usage_quotas
             SET adaptive_paths_used = adaptive_paths_used - (v_reservation.feature = 'adaptive_path')::integer,
-                assessments_used = assessments_used - (v_reservation.feature = 'assessment')::integer, updated_at = now()
+                assessments_used = assessments_used - (v_reservation.feature = 'assessment')::integer,
+                updated_at = now()
             WHERE student_id = v_reservation.student_id AND month = v_reservation.quota_month;
     END IF;
     IF v_reservation.held_usd > 0 THEN
@@ -374,7 +376,8 @@ BEGIN
     END LOOP;
     FOR v_id IN SELECT r.reservation_id FROM llm_reservations r
         WHERE r.state = 'open' AND (r.lease_until < now() OR (r.lease_until IS NULL AND r.student_id IS NULL))
-            AND NOT EXISTS (SELECT FROM llm_usage_logs c WHERE c.reservation_id = r.reservation_id AND c.outcome = 'open')
+            AND NOT EXISTS (
+                SELECT FROM llm_usage_logs c WHERE c.reservation_id = r.reservation_id AND c.outcome = 'open')
         ORDER BY r.reservation_id FOR UPDATE SKIP LOCKED
     LOOP
         reservations := reservations + close_reservation(v_id, false)::integer;

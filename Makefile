@@ -1,0 +1,85 @@
+# Two commands are all a newcomer needs: `make run` and `make test`. Everything is installed below this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE ?= copy
+unexport VIRTUAL_ENV
+# Where there is no writable home, the package cache stands here too.
+ifneq ($(shell test -w "$${HOME:-/nonexistent}" && echo yes),yes)
+export HOME := $(CURDIR)/.local/home
+export UV_CACHE_DIR := $(CURDIR)/.local/uv-cache
+endif
+
+UV := $(CURDIR)/.tools/bin/uv
+LOCKED := pyproject.toml uv.lock shared-schemas/pyproject.toml services/core/pyproject.toml \
+	services/intelligence/pyproject.toml chatgpt-app/pyproject.toml model-simulator/pyproject.toml devstack/pyproject.toml
+STACK := .venvs/stack/bin/python -m devstack
+
+.PHONY: help run up down status dev clean install test check prove lock
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: install ## start everything in the foreground on http://localhost:8000 (PORT=9000 make run elsewhere); Ctrl-C stops it
+	@exec $(STACK) run
+
+up: install ## the same in the background; returns when it is healthy
+	@$(STACK) up
+
+down: install ## stop what `make up` started
+	@$(STACK) down
+
+status: install ## what runs where
+	@$(STACK) status
+
+dev: install ## like run, and the services reload when their code changes
+	@exec $(STACK) run --reload
+
+clean: install ## remove the local data: database, bucket, logs, secrets
+	@$(STACK) clean
+
+install: .venvs/.installed ## the services' environments, each its own, below this folder
+
+test: .venv/.installed install ## lint, types, import rules, and every test on real servers (about 10 minutes)
+	@$(MAKE) check
+	@.venv/bin/python -m pytest -m "not prove" --cov --cov-report= -q
+	@.venv/bin/python -m tests.coverage_gate
+
+check: .venv/.installed ## lint, types and import rules only
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+prove: .venv/.installed install ## the long proofs: crashes, floods, races at full size
+	@.venv/bin/python -m pytest -m prove -q
+
+lock: $(UV) ## resolve again after a pyproject changed
+	@$(UV) lock && $(UV) export -q --only-group tools --no-header --no-emit-workspace -o tools.txt
+
+.tools/bin/uv: tools.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear .tools || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)."; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tools.txt
+	@touch $@
+
+# One stamp for the environments that run, one for the environment of the tests. Each room gets its own: core's can hold
+# no package of the model's, because nothing core depends on brings one.
+.venvs/.installed: $(LOCKED) | .tools/bin/uv
+	@echo "Installing the services' environments (once)"
+	@for room in core intelligence chatgpt-app; do \
+		UV_PROJECT_ENVIRONMENT=.venvs/$$room $(UV) sync --quiet --locked --no-default-groups --package $$room \
+			--python .tools/bin/python; echo "  ✓ $$room"; done
+	@UV_PROJECT_ENVIRONMENT=.venvs/stack $(UV) sync --quiet --locked --no-default-groups --group stack \
+		--python .tools/bin/python; echo "  ✓ local stack"
+	@touch $@
+
+.venv/.installed: $(LOCKED) | .tools/bin/uv
+	@echo "Installing the tests' environment (once)"
+	@$(UV) sync --quiet --locked --python .tools/bin/python
+	@touch $@

@@ -1,0 +1,3 @@
+from devstack.commands import app
+
+app()

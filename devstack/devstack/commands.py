@@ -1,0 +1,198 @@
+"""`devstack run`, `up`, `down`, `status`: what the Makefile calls."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devstack.plan import DATABASE, CannotStart, Plan, make_plan
+from devstack.servers import answers
+from devstack.stack import Stack, remove_data
+
+app = typer.Typer(add_completion=False, help="Course Companion on one machine, from installed packages.")
+ROOT = Path(__file__).resolve().parents[2]
+PICK_ACCESS = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
+UP_SECONDS = 120
+STOP_SECONDS = 120
+
+
+def table(plan: Plan) -> str:
+    """What runs where, and three commands to try."""
+    ports = plan.ports
+    url = plan.gateway_url
+    model = f"simulated, http://127.0.0.1:{ports.model_simulator}" if plan.simulated_model else "the provider's API"
+    rows = [
+        ("gateway", url),
+        ("core", f"http://127.0.0.1:{ports.core}/docs"),
+        ("intelligence", f"http://127.0.0.1:{ports.intelligence}/docs"),
+        ("model", model),
+        ("psql", f"psql {plan.database_url}"),
+        ("Redis", plan.redis_url),
+        ("S3", f"{plan.s3_endpoint}  keys and passwords: {plan.state / 'secrets.json'}"),
+        ("logs", f"{plan.state / 'logs'}"),
+    ]
+    lines = [f"  {name:<13} {value}" for name, value in rows]
+    login = '{"email":"premium@test.com","password":"premium123"}'
+    tries = [
+        f"  curl {url}/api/v1/health",
+        f"  TOKEN=$(curl -s {url}/api/v1/auth/login --json '{login}' | {PICK_ACCESS})",
+        f"  curl -X POST {url}/api/v2/adaptive/path -H \"Authorization: Bearer $TOKEN\" --json '{{}}'",
+    ]
+    return "\n".join(["", *lines, "", "Try:", *tries, ""])
+
+
+def model_line(plan: Plan) -> str:
+    """One line that says which model answers."""
+    if plan.simulated_model:
+        return "No ANTHROPIC_API_KEY is set: a model simulator answers, and every answer says that it is simulated."
+    return "ANTHROPIC_API_KEY is set: answers come from the provider and cost money."
+
+
+@contextmanager
+def only_one(plan: Plan) -> Iterator[None]:
+    """Hold the stack's lock; raises CannotStart when another process holds it."""
+    with (plan.state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart("It is running already: make status shows it, make down stops it.") from None
+        yield
+
+
+def serve(plan: Plan) -> None:
+    """Start everything, say what runs where, and stay until SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, lambda *_: _first_or_hard(stop))
+    state_file = plan.state / "running.json"
+    with only_one(plan):
+        began = time.monotonic()
+        typer.echo(f"Starting Course Companion on {plan.gateway_url}")
+        stack = Stack(plan, say=typer.echo)
+        try:
+            stack.start()
+            state_file.write_text(json.dumps({"pid": os.getpid(), "port": plan.ports.gateway}))
+            typer.echo(f"Ready after {time.monotonic() - began:.1f} s. {model_line(plan)}")
+            typer.echo(table(plan))
+            typer.echo("Ctrl-C stops everything; the data stay.")
+            stack.watch(stop)
+        finally:
+            typer.echo("Stopping.")
+            stack.stop()
+            state_file.unlink(missing_ok=True)
+
+
+def _first_or_hard(stop: threading.Event) -> None:
+    """The first signal stops in order, also while something is still starting."""
+    if stop.is_set():
+        return
+    stop.set()
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def one_clear_line() -> Iterator[None]:
+    """Turn what stands in the way into one line and exit code 1."""
+    try:
+        yield
+    except CannotStart as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def run(*, reload: Annotated[bool, typer.Option(help="Reload the services when their code changes.")] = False) -> None:
+    """Start everything in the foreground; Ctrl-C stops it."""
+    with one_clear_line():
+        serve(make_plan(ROOT, reload=reload, workers=int(os.environ.get("WORKERS") or 1)))
+
+
+@app.command()
+def up() -> None:
+    """Start everything in the background; returns when it is healthy."""
+    with one_clear_line():
+        plan = make_plan(ROOT)
+        if running(plan):
+            typer.echo(f"It is running already on {plan.gateway_url}.")
+            return
+        log = plan.state / "logs" / "stack.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            child = subprocess.Popen(  # ourselves
+                [sys.executable, "-m", "devstack", "run"],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + UP_SECONDS
+        while running(plan) is None:
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise CannotStart(log.read_text(errors="replace").strip())
+            time.sleep(0.1)
+        typer.echo(log.read_text(errors="replace").replace("Ctrl-C stops everything", "make down stops everything"))
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started; the data stay."""
+    with one_clear_line():
+        plan = make_plan(ROOT)
+        state = running(plan)
+        if state is None:
+            typer.echo("Nothing is running.")
+            return
+        os.kill(state, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while running(plan) is not None:
+            if time.monotonic() > deadline:
+                raise CannotStart(f"It has not stopped after {STOP_SECONDS} s; its pid is {state}.")
+            time.sleep(0.1)
+        typer.echo("Stopped; the data stay.")
+
+
+@app.command()
+def status() -> None:
+    """Say what runs where; exits 1 when nothing does."""
+    with one_clear_line():
+        plan = make_plan(ROOT)
+        if running(plan) is None:
+            raise CannotStart("Nothing is running.")
+        for name, path in (("gateway", "/healthz"), ("core", "/api/v1/health"), ("intelligence", "/api/v2/health")):
+            typer.echo(f"  {name:<13} {'healthy' if answers(plan.gateway_url + path) else 'NOT ANSWERING'}")
+        typer.echo(table(plan))
+
+
+def running(plan: Plan) -> int | None:
+    """The pid of the stack of this folder that has started, or None."""
+    path = plan.state / "running.json"
+    try:
+        state = json.loads(path.read_text())
+        os.kill(state["pid"], 0)
+    except (OSError, ValueError):
+        return None
+    return int(state["pid"])
+
+
+@app.command()
+def clean() -> None:
+    """Remove the data of the local stack: database, bucket, logs, secrets."""
+    with one_clear_line():
+        plan = make_plan(ROOT)
+        with only_one(plan):
+            remove_data(plan)
+        typer.echo(f"Removed the local data ({DATABASE} and its bucket).")

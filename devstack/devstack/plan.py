@@ -1,0 +1,212 @@
+"""What is to run, and where: decided from the environment before anything is started."""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+HOST = "127.0.0.1"
+BUCKET = "course-content"
+DATABASE = "course_companion"
+OWNER_ROLE = "course_owner"
+HIGHEST_BASE_PORT = 55_000  # SeaweedFS takes each of its ports plus 10,000 as well
+GRPC_OFFSET = 10_000
+PLACEHOLDERS = ("your", "changeme", "change-me", "placeholder", "sk-ant-...", "sk-ant-your", "<")
+
+
+class CannotStart(Exception):
+    """Something that stands in the way, said in one line."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One block of ports above the gateway's."""
+
+    gateway: int
+
+    core = property(lambda self: self.gateway + 1)
+    intelligence = property(lambda self: self.gateway + 2)
+    chatgpt_app = property(lambda self: self.gateway + 3)
+    model_simulator = property(lambda self: self.gateway + 4)
+    postgres = property(lambda self: self.gateway + 5)
+    redis = property(lambda self: self.gateway + 6)
+    s3 = property(lambda self: self.gateway + 7)
+    s3_master = property(lambda self: self.gateway + 8)
+    s3_volume = property(lambda self: self.gateway + 9)
+    s3_filer = property(lambda self: self.gateway + 10)
+    s3_admin = property(lambda self: self.gateway + 11)
+
+    def named(self) -> dict[str, int]:
+        """Every port with the name a person knows it by."""
+        s3 = {
+            "SeaweedFS S3": self.s3,
+            "SeaweedFS master": self.s3_master,
+            "SeaweedFS volume": self.s3_volume,
+            "SeaweedFS filer": self.s3_filer,
+            "SeaweedFS admin": self.s3_admin,
+        }
+        return {
+            "the gateway": self.gateway,
+            "core": self.core,
+            "intelligence": self.intelligence,
+            "the ChatGPT app": self.chatgpt_app,
+            "the model simulator": self.model_simulator,
+            "PostgreSQL": self.postgres,
+            "Redis": self.redis,
+            **s3,
+            **{f"{name} gRPC": port + GRPC_OFFSET for name, port in s3.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is decided before the start. ``settings`` is the environment with `.env` below it."""
+
+    root: Path
+    state: Path
+    ports: Ports
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str]
+    reload: bool = False
+    workers: int = 1
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def setting(self, name: str) -> str | None:
+        """A setting's value; an empty one counts as unset."""
+        return self.settings.get(name) or None
+
+    @property
+    def gateway_url(self) -> str:
+        """What a browser and curl use."""
+        return f"http://localhost:{self.ports.gateway}"
+
+    @property
+    def own_postgres(self) -> bool:
+        """Whether this stack starts PostgreSQL itself."""
+        return self.setting("DATABASE_URL") is None
+
+    @property
+    def own_redis(self) -> bool:
+        """Whether this stack starts Valkey itself."""
+        return self.setting("REDIS_URL") is None
+
+    @property
+    def own_s3(self) -> bool:
+        """Whether this stack starts SeaweedFS itself."""
+        return self.setting("CLOUDFLARE_R2_ENDPOINT") is None
+
+    @property
+    def simulated_model(self) -> bool:
+        """Whether the simulator stands in for the provider: no usable key is set."""
+        key = (self.setting("ANTHROPIC_API_KEY") or "").lower()
+        return not key or key.startswith(PLACEHOLDERS)
+
+    @property
+    def database_url(self) -> str:
+        """The owner's login, also for psql."""
+        return self.setting("DATABASE_URL") or self._database(OWNER_ROLE, "owner_password")
+
+    @property
+    def core_database_url(self) -> str:
+        """Core's login."""
+        return self.setting("CORE_DATABASE_URL") or self._database("core_service", "core_password")
+
+    @property
+    def intelligence_database_url(self) -> str:
+        """Intelligence's login."""
+        return self.setting("INTELLIGENCE_DATABASE_URL") or self._database(
+            "intelligence_service", "intelligence_password"
+        )
+
+    def _database(self, role: str, secret: str) -> str:
+        """A role's URL on our server, or on the one DATABASE_URL names."""
+        place = f"{HOST}:{self.ports.postgres}/{DATABASE}"
+        if not self.own_postgres:
+            given = urlsplit(self.settings["DATABASE_URL"])
+            place = f"{given.netloc.rpartition('@')[2]}{given.path}" + (f"?{given.query}" if given.query else "")
+        return f"postgresql://{role}:{quote(self.secrets[secret])}@{place}"
+
+    @property
+    def redis_url(self) -> str:
+        """The Redis that the services use."""
+        return self.setting("REDIS_URL") or f"redis://{HOST}:{self.ports.redis}/0"
+
+    @property
+    def s3_endpoint(self) -> str:
+        """The S3 endpoint that the services use."""
+        return self.setting("CLOUDFLARE_R2_ENDPOINT") or f"http://{HOST}:{self.ports.s3}"
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The settings of a `.env` file: `NAME=value` lines, quotes and comments allowed."""
+    if not path.is_file():
+        return {}
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+            found[name.strip()] = value[1:-1] if quoted else value.split(" #")[0].strip()
+    return found
+
+
+def _kept_secrets(path: Path) -> dict[str, str]:
+    """Passwords and keys of this stack, made once and kept where only their owner reads them."""
+    names = ["postgres_password", "owner_password", "core_password", "intelligence_password"]
+    names += ["jwt_secret_key", "core_service_token", "s3_access_key", "s3_secret_key"]
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    missing = [name for name in names if name not in kept]
+    if missing:
+        kept |= {name: secrets.token_urlsafe(32) for name in missing}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(kept, indent=1))
+    return kept
+
+
+def make_plan(
+    root: Path,
+    *,
+    port: int | None = None,
+    state: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    reload: bool = False,
+    workers: int = 1,
+    extra: Mapping[str, str] | None = None,
+) -> Plan:
+    """Decide everything from the environment (by default this process's, over `.env`); raises CannotStart."""
+    settings = environment if environment is not None else {**read_env_file(root / ".env"), **os.environ}
+    if port is None:
+        given = settings.get("PORT") or "8000"
+        if not given.isdecimal():
+            raise CannotStart(f"PORT should be a number, not {given!r}.")
+        port = int(given)
+    if not 0 < port <= HIGHEST_BASE_PORT:
+        raise CannotStart(f"PORT {port} is out of range: choose one from 1 to {HIGHEST_BASE_PORT}.")
+    state = state or root / ".local"
+    state.mkdir(parents=True, exist_ok=True)
+    return Plan(
+        root=root,
+        state=state,
+        ports=Ports(port),
+        settings=settings,
+        secrets=_kept_secrets(state / "secrets.json"),
+        reload=reload,
+        workers=workers,
+        extra=extra or {},
+    )
+
+
+def port_in_use(port: int) -> bool:
+    """Whether somebody listens on the port, or holds it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False

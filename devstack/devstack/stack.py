@@ -1,0 +1,239 @@
+"""The whole system on one machine: started in order, watched, and stopped in the opposite order."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from devstack import services
+from devstack.plan import CannotStart, Plan, port_in_use
+from devstack.processes import Child, Command, Program, run_once
+from devstack.servers import (
+    Postgres,
+    apply_roles,
+    free_space,
+    nginx,
+    private_home_path,
+    psql,
+    seaweedfs,
+    short_socket_folder,
+    valkey,
+)
+
+RESTARTS_ALLOWED = 5
+WATCH_SECONDS = 0.5
+
+Say = Callable[[str], None]
+Job = Callable[[], object]
+
+
+class Stack:
+    """Starts, watches and stops everything of one plan. Its children are found by the names in `children`."""
+
+    def __init__(self, plan: Plan, say: Say = lambda _line: None) -> None:
+        self.plan = plan
+        self.say = say
+        self.children: dict[str, Child] = {}
+        self.restarts = 0
+        self.postgres: Postgres | None = None
+        self._recording = threading.Lock()
+
+    # ---- start -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start everything; returns when requests are answered. On CannotStart nothing is left running."""
+        try:
+            self._check()
+            self._start_servers()
+            self._fill()
+            self._start_services()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _check(self) -> None:
+        free_space(self.plan.state)
+        self._end_leftovers()
+        for name, port in self.plan.ports.named().items():
+            if port_in_use(port):
+                raise CannotStart(
+                    f"Port {port} ({name}) is in use by another program. Choose another block: PORT=9000 make run"
+                )
+
+    def _start_servers(self) -> None:
+        jobs: list[Job] = []
+        if self.plan.own_postgres:
+            jobs.append(self.start_postgres)
+        if self.plan.own_redis:
+            jobs.append(lambda: self.run(valkey(self.plan)))
+        if self.plan.own_s3:
+            jobs.append(lambda: self.run(seaweedfs(self.plan)))
+        with self.step("servers"):
+            _together(jobs)
+
+    def start_postgres(self) -> None:
+        """Start our own PostgreSQL and make the roles and the empty database in it."""
+        self.postgres = Postgres.prepare(self.plan)
+        self.postgres.initialise()
+        self.run(self.postgres.program())
+        self.postgres.create_roles_and_database()
+
+    def _fill(self) -> None:
+        """Roles, schema, course and demo accounts; skipped when nothing has changed since they were made."""
+        mark = self.plan.state / "filled"
+        fingerprint = self._fingerprint()
+        if self.plan.own_postgres and self.plan.own_s3 and mark.exists() and mark.read_text() == fingerprint:
+            return
+        bin_folder = self._psql_folder()
+        given = self.plan.setting("CORE_DATABASE_URL") and self.plan.setting("INTELLIGENCE_DATABASE_URL")
+        if not self.plan.own_postgres and not given:
+            with self.step("roles on the database of DATABASE_URL"):
+                apply_roles(bin_folder, self.plan.database_url, self.plan, password=None)
+        with self.step("database schema"):
+            self.alembic("upgrade", "head")
+        with self.step("course published"):
+            self.core_command("publish", self.plan.root / "content")
+        with self.step("demo accounts"):
+            self.core_command("seed-demo")
+        mark.write_text(fingerprint)
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for folder in ("migrations", "content", "services/core/core", "shared-schemas/shared_schemas", "deploy"):
+            for path in sorted((self.plan.root / folder).rglob("*")):
+                if path.is_file() and path.suffix != ".pyc":
+                    digest.update(f"{path}\n".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def _start_services(self) -> None:
+        programs = [services.core(self.plan), services.intelligence(self.plan), services.worker(self.plan)]
+        if self.plan.simulated_model:
+            programs.append(services.model_simulator(self.plan))
+        programs.append(nginx(self.plan, services.gateway_values(self.plan)))
+        with self.step("services"):
+            _together([partial(self.run, program) for program in programs])
+
+    # ---- single processes ------------------------------------------------------------------------------------------
+
+    def run(self, program: Program) -> Child:
+        """Start one program and wait until it is ready."""
+        child = Child(program, self.plan.state / "logs" / f"{program.name.replace(' ', '-')}.log")
+        self.children[program.name] = child
+        child.start()
+        self._record()
+        child.wait_until_ready()
+        return child
+
+    def alembic(self, *arguments: str) -> str:
+        """Run Alembic as the owner; returns what it printed."""
+        command: Command = [Path(sys.executable).parent / "alembic", *arguments]
+        environment = services.migration_environment(self.plan)
+        return run_once("the migration", command, environment=environment, folder=self.plan.root)
+
+    def core_command(self, *arguments: str | Path) -> str:
+        """Run one of core's commands; returns what it printed."""
+        command: Command = [services.environment_folder(self.plan, "core") / "core", *arguments]
+        environment = services.core_environment(self.plan)
+        return run_once(f"core {arguments[0]}", command, environment=environment, folder=self.plan.state)
+
+    def intelligence_command(self, *arguments: str | Path) -> str:
+        """Run one of intelligence's commands; returns what it printed."""
+        command: Command = [services.environment_folder(self.plan, "intelligence") / "intelligence", *arguments]
+        environment = services.intelligence_environment(self.plan)
+        return run_once(f"intelligence {arguments[0]}", command, environment=environment, folder=self.plan.state)
+
+    def sql(self, statement: str) -> str:
+        """Run one statement as the owner; returns psql's bare output."""
+        return psql(self._psql_folder(), self.plan.database_url, ["-c", statement], password=None)
+
+    def _psql_folder(self) -> Path:
+        return (self.postgres or Postgres.prepare(self.plan)).bin
+
+    # ---- watch and stop --------------------------------------------------------------------------------------------
+
+    def watch(self, until: threading.Event) -> None:
+        """Return when ``until`` is set. A service that ends by itself is started again; a server that ends is fatal."""
+        while not until.wait(WATCH_SECONDS):
+            for child in list(self.children.values()):
+                if child.pid is not None or child.stopping:
+                    continue
+                if not child.program.restart or self.restarts >= RESTARTS_ALLOWED:
+                    raise CannotStart(f"{child.program.name} ended by itself. {child.last_words()}")
+                self.restarts += 1
+                self.say(f"  {child.program.name} ended by itself and is started again; its log: {child.log}")
+                child.start()
+                self._record()
+
+    def stop(self) -> None:
+        """Stop everything that this stack started: the gateway and the services, then the servers."""
+        for group in (("nginx",), ("core", "intelligence", "grading worker", "model simulator"), tuple(self.children)):
+            present = [self.children.pop(name) for name in group if name in self.children]
+            _together([child.stop for child in present])
+        (self.plan.state / "pids.json").unlink(missing_ok=True)
+
+    def _record(self) -> None:
+        with self._recording:
+            pids = {name: child.pid for name, child in self.children.items() if child.pid}
+            (self.plan.state / "pids.json").write_text(json.dumps(pids))
+
+    def _end_leftovers(self) -> None:
+        """End what an earlier stack of this folder left running when it was killed; only processes that are its own."""
+        record = self.plan.state / "pids.json"
+        if not record.exists():
+            return
+        for name, pid in json.loads(record.read_text()).items():
+            if str(self.plan.state) in _command_line(pid) or str(self.plan.root) in _command_line(pid):
+                self.say(f"  ending {name} (pid {pid}), left over from a start that was killed")
+                _end(pid)
+        record.unlink()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Say that a step has been done and how long it took."""
+        began = time.monotonic()
+        yield
+        self.say(f"  ✓ {name} ({time.monotonic() - began:.1f} s)")
+
+
+def remove_data(plan: Plan) -> None:
+    """Remove everything a stack of this plan has written: database, bucket, logs, secrets."""
+    for path in (plan.state, private_home_path(plan.state), short_socket_folder(plan)):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _together(jobs: Sequence[Job]) -> None:
+    """Run the jobs at the same time; raises the first error after all have ended."""
+    if not jobs:
+        return
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        futures = [pool.submit(job) for job in jobs]
+    for future in futures:
+        future.result()
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _end(pid: int) -> None:
+    import signal  # noqa: PLC0415  # used only here
+
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, sent)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and _command_line(pid):
+            time.sleep(0.05)

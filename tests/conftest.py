@@ -1,0 +1,90 @@
+"""Real servers for every test: one PostgreSQL and one Valkey a run, started from their wheels on free ports."""
+
+import random
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from devstack.plan import DATABASE, Plan, make_plan, port_in_use
+from devstack.servers import valkey
+from devstack.stack import Stack, remove_data
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def free_plan(state: Path, **settings: str) -> Plan:
+    """A plan on a free block of ports, with only the settings given and nothing of the machine's environment."""
+    for _ in range(200):
+        plan = make_plan(ROOT, port=random.randrange(20_000, 45_000, 16), state=state, environment=settings)
+        if not any(port_in_use(port) for port in plan.ports.named().values()):
+            return plan
+    raise RuntimeError("no free block of ports was found")
+
+
+@dataclass(frozen=True)
+class Database:
+    """One migrated database, by the login of each role."""
+
+    owner_url: str
+    core_url: str
+    intelligence_url: str
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The servers of this run. `new_database()` copies the migrated one in a few hundredths of a second."""
+
+    stack: Stack
+
+    @property
+    def redis_url(self) -> str:
+        return self.stack.plan.redis_url
+
+    def database(self, name: str = DATABASE) -> Database:
+        plan = self.stack.plan
+        urls = (plan.database_url, plan.core_database_url, plan.intelligence_database_url)
+        return Database(*(url.removesuffix(DATABASE) + name for url in urls))
+
+    def new_database(self) -> Database:
+        name = f"test_{secrets.token_hex(6)}"
+        assert self.stack.postgres is not None
+        self.stack.postgres.psql(f"CREATE DATABASE {name} TEMPLATE {DATABASE} OWNER course_owner")
+        self.stack.postgres.psql(f"ALTER DATABASE {name} SET timezone = 'UTC'")
+        return self.database(name)
+
+
+@pytest.fixture(scope="session")
+def state_folder() -> Iterator[Path]:
+    """A folder for servers' data that another user may pass through, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="cc-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def servers(state_folder: Path) -> Iterator[Servers]:
+    """PostgreSQL, migrated to head, and Valkey."""
+    plan = free_plan(state_folder / "servers")
+    stack = Stack(plan)
+    try:
+        stack.start_postgres()
+        stack.run(valkey(plan))
+        stack.alembic("upgrade", "head")
+        yield Servers(stack)
+    finally:
+        stack.stop()
+        remove_data(plan)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers: Servers) -> Database:
+    """A database of its own for the tests that ask for it, migrated to head."""
+    return servers.new_database()
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers) -> str:
+    return servers.redis_url
