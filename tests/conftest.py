@@ -4,13 +4,16 @@ import random
 import secrets
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
+
 from devstack.plan import DATABASE, Plan, make_plan, port_in_use
 from devstack.servers import valkey
 from devstack.stack import Stack, remove_data
+from tests.live import Live
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -88,3 +91,18 @@ def postgres(servers: Servers) -> Database:
 @pytest.fixture(scope="session")
 def redis_url(servers: Servers) -> str:
     return servers.redis_url
+
+
+@pytest.fixture(scope="session")
+def live(state_folder: Path) -> Iterator[Live]:
+    """The whole system behind its gateway, with the model simulator, on free ports. Make students of your own."""
+    plan = free_plan(state_folder / "live", GATEWAY_FLOOD_RATE="100000r/s")
+    plan = replace(plan, extra={"postgres.fsync": "off"})
+    stack = Stack(plan)
+    try:
+        stack.start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{plan.ports.gateway}", timeout=40) as client:
+            yield Live(stack, client)
+    finally:
+        stack.stop()
+        remove_data(plan)

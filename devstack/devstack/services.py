@@ -77,9 +77,9 @@ def intelligence_environment(plan: Plan) -> dict[str, str]:
     }
 
 
-def migration_environment(plan: Plan) -> dict[str, str]:
+def migration_environment(database_url: str) -> dict[str, str]:
     """What Alembic is told: the owner's login."""
-    return {**MINIMAL_ENVIRONMENT, "DATABASE_URL": plan.database_url}
+    return {**MINIMAL_ENVIRONMENT, "DATABASE_URL": database_url}
 
 
 def environment_folder(plan: Plan, room: str) -> Path:

@@ -133,9 +133,13 @@ class Stack:
         return child
 
     def alembic(self, *arguments: str) -> str:
-        """Run Alembic as the owner; returns what it printed."""
+        """Run Alembic on the stack's database, as its owner; returns what it printed."""
+        return self.alembic_on(self.plan.database_url, *arguments)
+
+    def alembic_on(self, database_url: str, *arguments: str) -> str:
+        """Run Alembic on any database by its owner's login; returns what it printed."""
         command: Command = [Path(sys.executable).parent / "alembic", *arguments]
-        environment = services.migration_environment(self.plan)
+        environment = services.migration_environment(database_url)
         return run_once("the migration", command, environment=environment, folder=self.plan.root)
 
     def core_command(self, *arguments: str | Path) -> str:

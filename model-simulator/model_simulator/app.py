@@ -39,7 +39,7 @@ class Simulator:
         raw = await request.body()
         request_id = request.state.request_id
         self.ledger.record_seen(request_id, path=request.url.path, headers=request.headers, raw=raw)
-        mode, status, usage = "", None, None
+        mode, status, usage = None, None, None
         try:
             contract.check_headers(request.headers)
             body = contract.read_body(raw)

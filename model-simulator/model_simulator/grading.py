@@ -13,8 +13,8 @@ from model_simulator.schema import LABEL
 from model_simulator.steering import addresses_the_grader, sounds_like_an_order
 from model_simulator.words import sentences, stems
 
-FULL_FROM = 0.42
-PARTIAL_FROM = 0.2
+FULL_FROM = 0.45
+PARTIAL_FROM = 0.22
 UNSURE_WITHIN = 0.05
 ON_TOPIC_SHARE = 0.15
 ON_TOPIC_STEMS = 3
@@ -84,15 +84,19 @@ def _is_off_topic(answer_stems: frozenset[str], topic: frozenset[str]) -> bool:
 
 
 def _key_words(task: Mapping[str, Any]) -> list[KeyWords]:
+    given_away = stems(f"{task['question']} {task['poor_example']}")
     model_sentences = [stems(sentence) for sentence in sentences(task["excellent_example"])]
     described = [stems(criterion["levels"]["full"]) for criterion in task["criteria"]]
+
+    def worth(found: frozenset[str]) -> float:
+        return sum(GIVEN_AWAY_WEIGHT if stem in given_away else 1.0 for stem in found)
+
     shown = [
-        frozenset[str]().union(*sorted(model_sentences, key=lambda one: -len(one & wanted))[:MODEL_SENTENCES])
+        frozenset[str]().union(*sorted(model_sentences, key=lambda one: -worth(one & wanted))[:MODEL_SENTENCES])
         for wanted in described
     ]
-    given_away = stems(f"{task['question']} {task['poor_example']}")
     shared_by = Counter(stem for one, other in zip(described, shown, strict=True) for stem in one | other)
-    weights = {stem: (GIVEN_AWAY_WEIGHT if stem in given_away else 1.0) / n for stem, n in shared_by.items()}
+    weights = {stem: worth(frozenset({stem})) / n for stem, n in shared_by.items()}
     return [KeyWords(one | other, other, weights) for one, other in zip(described, shown, strict=True)]
 
 

@@ -43,9 +43,10 @@ class Ledger:
         )
 
     def record_answered(
-        self, request_id: str, *, status: int | None, usage: Mapping[str, Any] | None, mode: str
+        self, request_id: str, *, status: int | None, usage: Mapping[str, Any] | None, mode: str | None
     ) -> None:
-        """The answer that is about to leave: its status, the usage a provider would bill, the mode that made it."""
+        """The answer that is about to leave: its status, the usage a provider would bill, the mode that made it (none where
+        the request itself was refused)."""
         self.answered += 1
         self._append(event="answered", request_id=request_id, status=status, usage=usage, mode=mode)
 

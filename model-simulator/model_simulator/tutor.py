@@ -83,14 +83,15 @@ def say(body: Mapping[str, Any], mode: Mode, oracle: Oracle) -> str:
 
 
 def _perform(task: Task, mode: Mode, oracle: Oracle) -> dict[str, Any] | None:
-    """The result of a task, or None where its input is not what the task needs."""
+    """The result of a task, None for one without; 400 where its input is not what the rules can work on."""
     try:
         if task.name == "path":
             return recommending.recommend(task.document, invent=mode is Mode.INVENT)
         if task.name == "grade":
             return _grade(task.document, mode, oracle)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # A made-up answer would hide that the prompt and these rules have drifted apart.
+        raise invalid(f"{LABEL} task {task.name}: the tutor cannot read its input: {error!r}") from error
     return None
 
 

@@ -1,9 +1,12 @@
 """Comparing texts by their words: sentences and stems."""
 
 import re
+from functools import lru_cache
 
 WORD = re.compile(r"[^\W\d_]{2,}|\d+")
-SENTENCE = re.compile(r"[^\s.!?][^.!?\n]*(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?]*")
+# A sentence ends behind its full stop, at an empty line and before a list item; a line break inside it is just a space.
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"')\u201d\u2019])\s+|\n\s*\n\s*|\n\s*(?=[-*•]|\d+[.)])")
+STEMMED_TEXTS = 4096  # the course's own texts come again with every answer
 SUFFIXES = (
     "izations",
     "ization",
@@ -66,6 +69,7 @@ def stem(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=STEMMED_TEXTS)
 def stems(text: str) -> frozenset[str]:
     """The stems of the words that carry meaning."""
     return frozenset(stem(word) for word in WORD.findall(text) if word.lower() not in COMMON_WORDS)
@@ -73,4 +77,4 @@ def stems(text: str) -> frozenset[str]:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each a verbatim piece of it."""
-    return [match.group().rstrip() for match in SENTENCE.finditer(text)]
+    return [piece.strip() for piece in SENTENCE_END.split(text) if piece.strip()]

@@ -1,0 +1,18 @@
+"""Prints a fresh value for every secret that docker-compose.yml asks for, as lines for `.env`."""
+
+import secrets
+import sys
+
+NAMES = [
+    "POSTGRES_PASSWORD",
+    "OWNER_DB_PASSWORD",
+    "CORE_DB_PASSWORD",
+    "INTELLIGENCE_DB_PASSWORD",
+    "JWT_SECRET_KEY",
+    "CORE_SERVICE_TOKEN",
+    "CLOUDFLARE_R2_ACCESS_KEY",
+    "CLOUDFLARE_R2_SECRET_KEY",
+]
+
+# Only letters, digits, - and _: the passwords also stand inside database URLs.
+sys.stdout.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in NAMES)

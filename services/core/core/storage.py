@@ -1,0 +1,221 @@
+"""The bucket that holds published courses: S3 (Cloudflare R2, SeaweedFS, …) or a plain directory, behind one small protocol.
+
+Keys are relative paths with forward slashes. An etag is an opaque string that changes when the object does.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.settings import ContentSettings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 10
+ATTEMPTS = 3
+REGION = "auto"  # R2's own name for "wherever"; other servers accept any
+
+NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
+PRECONDITION_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+
+
+class StorageError(Exception):
+    """The bucket could not be reached, or refused; the message names the key and the cause, never a secret."""
+
+
+class ObjectNotFound(StorageError):  # it says what went wrong, as every error here does
+    """There is no object under this key."""
+
+
+class PreconditionFailed(StorageError):  # it says what went wrong, as every error here does
+    """The object changed, appeared or went away since it was read; nothing was written."""
+
+
+class Storage(Protocol):
+    """What readers and the publisher need of a bucket."""
+
+    async def read(self, key: str) -> tuple[bytes, str | None]:
+        """Body and etag; ObjectNotFound where there is none."""
+
+    async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """The new etag. Whole or not at all.
+
+        ``if_match`` writes only over the object with that etag, ``if_none_match`` only where there is none:
+        PreconditionFailed otherwise.
+        """
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+
+
+@asynccontextmanager
+async def open_storage(settings: ContentSettings) -> AsyncIterator[Storage]:
+    """The storage that the settings name, closed on exit."""
+    if settings.content_source == "local":
+        yield LocalStorage(settings.content_directory)
+        return
+    config = AioConfig(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",  # not every S3 server knows the newer checksums
+        response_checksum_validation="when_required",
+    )
+    session = aioboto3.Session()
+    async with session.client(
+        "s3",
+        region_name=REGION,
+        endpoint_url=settings.cloudflare_r2_endpoint,
+        aws_access_key_id=settings.cloudflare_r2_access_key,
+        aws_secret_access_key=settings.cloudflare_r2_secret_key.get_secret_value(),
+        config=config,
+    ) as client:
+        yield S3Storage(client, settings.cloudflare_r2_bucket)
+
+
+class LocalStorage:
+    """Objects as files below one directory. Writers on one machine exclude each other with a lock file."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def read(self, key: str) -> tuple[bytes, str | None]:
+        """Body and etag; ObjectNotFound where there is none."""
+        body = await asyncio.to_thread(self._read, key)
+        return body, _digest(body)
+
+    async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """The new etag; see Storage.write."""
+        return await asyncio.to_thread(self._write, key, body, if_match, if_none_match)
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        return await asyncio.to_thread(self._path(key).is_file)
+
+    def _path(self, key: str) -> Path:
+        parts = PurePosixPath(key).parts
+        if not parts or ".." in parts or key.startswith("/"):
+            raise StorageError(f"{key!r} is not a key: a key is a relative path without '..'")
+        return self._directory.joinpath(*parts)
+
+    def _read(self, key: str) -> bytes:
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise ObjectNotFound(f"{key} does not exist in {self._directory}") from error
+        except OSError as error:
+            raise StorageError(f"{key} cannot be read: {error.strerror}") from error
+
+    def _write(self, key: str, body: bytes, if_match: str | None, if_none_match: bool) -> str:
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(self._directory / ".lock"):
+                if if_match is not None or if_none_match:
+                    self._check(key, if_match, if_none_match)
+                _replace(path, body)
+        except OSError as error:
+            raise StorageError(f"{key} cannot be written: {error.strerror}") from error
+        return _digest(body)
+
+    def _check(self, key: str, if_match: str | None, if_none_match: bool) -> None:
+        try:
+            present = _digest(self._read(key))
+        except ObjectNotFound:
+            present = None
+        if if_none_match and present is not None:
+            raise PreconditionFailed(f"{key} exists already")
+        if if_match is not None and present != if_match:
+            raise PreconditionFailed(f"{key} has changed since it was read")
+
+
+class S3Storage:
+    """Objects in one bucket of an S3 server."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    async def read(self, key: str) -> tuple[bytes, str | None]:
+        """Body and etag; ObjectNotFound where there is none."""
+        with self._translated(key):
+            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+            async with answer["Body"] as body:
+                return await body.read(), answer["ETag"]
+
+    async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """The new etag; see Storage.write."""
+        condition: dict[str, str] = {}
+        if if_match is not None:
+            condition["IfMatch"] = if_match
+        if if_none_match:
+            condition["IfNoneMatch"] = "*"
+        with self._translated(key):
+            answer = await self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/json",
+                **condition,  # type: ignore[arg-type]  # the stubs do not see through the unpacking
+            )
+            return answer["ETag"]
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        try:
+            with self._translated(key):
+                await self._client.head_object(Bucket=self._bucket, Key=key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    @contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in NOT_FOUND_CODES:
+                raise ObjectNotFound(f"{key} does not exist in bucket {self._bucket}") from error
+            if code in PRECONDITION_CODES:
+                raise PreconditionFailed(f"{key} has changed since it was read") from error
+            raise StorageError(f"bucket {self._bucket} refused {key}: {code}") from error
+        except (BotoCoreError, TimeoutError, OSError) as error:
+            raise StorageError(f"bucket {self._bucket} cannot be reached for {key}: {type(error).__name__}") from error
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _replace(path: Path, body: bytes) -> None:
+    """Write beside the target and rename over it, so that a reader sees the old bytes or the new ones."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            os.fchmod(file.fileno(), 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,168 @@
+"""Grading one answer: what the model is asked, and what is made of its verdicts."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, create_model, model_validator
+
+from intelligence import llm
+from intelligence.assessments import rubric as rubrics
+from intelligence.assessments import wording
+from intelligence.assessments.masking import mask
+from intelligence.assessments.rubric import Grade, Verdict
+from intelligence.assessments.steering import without_steering
+from intelligence.assessments.wording import Feedback, Words
+from intelligence.content import LoadedCourse
+from intelligence.llm import Prompt
+from shared_schemas.assessments import Level
+from shared_schemas.course import OpenQuestion, Rubric
+
+MAXIMUM_TOKENS = 4000
+REVIEWED_ONE_IN = 10
+
+Confidence = Literal["high", "medium", "low"]
+
+
+class CriterionVerdict(BaseModel):
+    """The model's verdict on one criterion."""
+
+    criterion_id: str
+    level: Level
+    evidence: str = Field(description="A verbatim passage of the answer, or empty for none")
+    why: str
+
+
+class GradeAnswer(BaseModel):
+    """What the model must answer with."""
+
+    criteria: list[CriterionVerdict]
+    off_topic: bool
+    instructions_in_answer: bool
+    confidence: Confidence
+    strengths: list[str]
+    improvements: list[str]
+    detailed_feedback: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An answer with everything it is graded by. ``shown`` is the answer as the model sees it."""
+
+    question: OpenQuestion
+    rubric: Rubric
+    shown: str
+    steering_removed: bool
+    titles: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A grade with its feedback, and whether a person should look at it."""
+
+    grade: Grade
+    feedback: Feedback
+    instructions_in_answer: bool
+    confidence: Confidence
+    needs_review: bool
+
+
+def assignment(course: LoadedCourse, question_id: str, answer: str) -> Assignment:
+    """The answer made ready for grading: orders to the grader taken out, personal data masked. KeyError: no such question."""
+    question = course.question(question_id)
+    if question is None:
+        raise KeyError(question_id)
+    rubric = course.rubric(question_id)
+    course_texts = [question.question_text, rubric.excellent_example, rubric.poor_example]
+    course_texts += [text for one in rubric.criteria for text in (one.name, one.levels.full, one.levels.none)]
+    kept = without_steering(answer, course_texts)
+    sections = {section.section_id: section.title for chapter in course.course.chapters for section in chapter.sections}
+    wanted = {rubric.section_id, *(one.section_id for one in rubric.criteria)}
+    return Assignment(
+        question=question,
+        rubric=rubric,
+        shown=mask(kept),
+        steering_removed=kept != answer,
+        titles={section_id: sections[section_id] for section_id in sorted(wanted & sections.keys())},
+    )
+
+
+def prompt(task: Assignment) -> Prompt[GradeAnswer]:
+    """The question to the model. Nothing in it says who the student is."""
+    file = llm.load_prompt("grade")
+    document = {
+        "question": task.question.question_text,
+        "criteria": [
+            one.model_dump(include={"criterion_id", "name", "points", "levels"}) for one in task.rubric.criteria
+        ],
+        "excellent_example": task.rubric.excellent_example,
+        "poor_example": task.rubric.poor_example,
+        "answer": task.shown,
+        "sections": task.titles,
+    }
+    # Escaped, so that nothing in an answer can close the tag.
+    encoded = json.dumps(document, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
+    return Prompt(
+        task="grade",
+        version=file.version,
+        system=file.system,
+        user=f"Grade the answer.\n<task>grade</task>\n<input>{encoded}</input>",
+        answer_type=_answer_type(tuple(one.criterion_id for one in task.rubric.criteria)),
+        max_tokens=MAXIMUM_TOKENS,
+    )
+
+
+def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID) -> Result:
+    """The model's verdicts checked and added up."""
+    grade = rubrics.grade(
+        task.rubric,
+        [Verdict(one.criterion_id, one.level, one.evidence, one.why) for one in answer.criteria],
+        answer=task.shown,
+        question=task.question.question_text,
+        off_topic=answer.off_topic,
+    )
+    instructions = answer.instructions_in_answer or task.steering_removed
+    return Result(
+        grade=grade,
+        feedback=wording.feedback(
+            grade,
+            Words(answer.strengths, answer.improvements, answer.detailed_feedback),
+            rubric=task.rubric,
+            question=task.question.question_text,
+            answer=task.shown,
+            titles=task.titles,
+        ),
+        instructions_in_answer=instructions,
+        confidence=answer.confidence,
+        needs_review=(
+            answer.off_topic
+            or instructions
+            or answer.confidence == "low"
+            or not all(one.supported for one in grade.criteria)
+            or is_sampled(submission_id)
+        ),
+    )
+
+
+def is_sampled(submission_id: UUID) -> bool:
+    """Whether this is the one in ten that a person looks at without a cause; always the same for the same submission."""
+    return hashlib.sha256(submission_id.bytes).digest()[0] * REVIEWED_ONE_IN < 2**8
+
+
+@lru_cache
+def _answer_type(criterion_ids: tuple[str, ...]) -> type[GradeAnswer]:
+    """GradeAnswer that must hold exactly these criteria, so that an answer without one is asked for again."""
+
+    def holds_each_criterion_once(answer: GradeAnswer) -> GradeAnswer:
+        if sorted(one.criterion_id for one in answer.criteria) != sorted(criterion_ids):
+            raise ValueError(f"criteria must hold each of {', '.join(criterion_ids)} exactly once")
+        return answer
+
+    return create_model(
+        "GradeAnswer",
+        __base__=GradeAnswer,
+        __validators__={"holds_each_criterion_once": model_validator(mode="after")(holds_each_criterion_once)},
+    )

@@ -1,0 +1,128 @@
+"""From verdicts with quotes to points. Pure: the model judges, arithmetic grades.
+
+A verdict counts only with a quote that stands in the answer as the model was shown it, and that is the student's own: a
+piece of the question or of the rubric shows nothing. Full credit is all points of a criterion, partial half of them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import SequenceMatcher
+
+from shared_schemas.assessments import Level
+from shared_schemas.course import Rubric, RubricCriterion
+
+CREDIT: dict[Level, Decimal] = {"full": Decimal(1), "partial": Decimal("0.5"), "none": Decimal(0)}
+FEWEST_QUOTE_WORDS = 3
+FEWEST_QUOTE_CHARACTERS = 8  # for scripts that do not part their words
+COPIED_SHARE = 0.7
+COPIED_RUN = 8
+
+_SAME_CHARACTER = str.maketrans(
+    {**dict.fromkeys("“”„‟«»″", '"'), **dict.fromkeys("‘’‚‛‹›′`´", "'"), **dict.fromkeys("‐‑‒–—−", "-")}
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_GAP = re.compile(r"\s*(?:\[\s*(?:\.{3,}|…)\s*\]|\.{3,}|…)\s*")
+_WORDS = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the model says of one criterion."""
+
+    criterion_id: str
+    level: Level
+    evidence: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CriterionGrade:
+    """One criterion graded. ``supported`` is false where a credit was taken away because its quote does not count."""
+
+    criterion: RubricCriterion
+    level: Level
+    points: Decimal
+    evidence: str
+    why: str
+    supported: bool
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The whole grade; ``score`` is 0 to 10 with one decimal."""
+
+    score: Decimal
+    criteria: tuple[CriterionGrade, ...]
+    off_topic: bool
+
+
+def grade(rubric: Rubric, verdicts: Iterable[Verdict], *, answer: str, question: str, off_topic: bool) -> Grade:
+    """Points for every criterion of the rubric, in its order; a criterion without a verdict earns none.
+
+    ``answer`` is the text the model was shown.
+    """
+    by_id = {verdict.criterion_id: verdict for verdict in verdicts}
+    foreign = [question, *(level for c in rubric.criteria for level in (c.levels.full, c.levels.partial, c.levels.none))]
+    graded = tuple(
+        _grade_criterion(criterion, by_id.get(criterion.criterion_id), answer, foreign, off_topic=off_topic)
+        for criterion in rubric.criteria
+    )
+    score = sum((one.points for one in graded), Decimal(0)).quantize(Decimal("0.1"))
+    return Grade(score=score, criteria=graded, off_topic=off_topic)
+
+
+def _grade_criterion(
+    criterion: RubricCriterion, verdict: Verdict | None, answer: str, foreign: list[str], *, off_topic: bool
+) -> CriterionGrade:
+    if verdict is None or off_topic or verdict.level == "none":
+        why = verdict.why if verdict else ""
+        return CriterionGrade(criterion, "none", Decimal(0), "", why, supported=True)
+    if not quote_counts(verdict.evidence, answer, foreign):
+        return CriterionGrade(criterion, "none", Decimal(0), "", "", supported=False)
+    points = criterion.points * CREDIT[verdict.level]
+    return CriterionGrade(criterion, verdict.level, points, verdict.evidence.strip(), verdict.why, supported=True)
+
+
+def quote_counts(quote: str, answer: str, foreign: Iterable[str]) -> bool:
+    """Whether the quote is a verbatim piece of the answer and the student's own words.
+
+    Case, white space and typographic variants do not matter; pieces joined by an ellipsis must stand in their order.
+    ``foreign`` texts are the first the question, then the rubric's.
+    """
+    pieces = [piece for part in _GAP.split(quote) if (piece := _plain(part))]
+    text = _plain(answer)
+    position = 0
+    for piece in pieces:
+        found = text.find(piece, position)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    words = [word for piece in pieces for word in _WORDS.findall(piece)]
+    if len(words) < FEWEST_QUOTE_WORDS and not _is_long_without_spaces(pieces):
+        return False
+    question, *rubric_texts = foreign
+    if _longest_run(words, question) >= COPIED_SHARE * len(words):
+        return False
+    return not any(
+        (run := _longest_run(words, level)) >= COPIED_RUN and run >= COPIED_SHARE * len(words) for level in rubric_texts
+    )
+
+
+def _is_long_without_spaces(pieces: list[str]) -> bool:
+    text = "".join(pieces)
+    return not text.isascii() and len(text) >= FEWEST_QUOTE_CHARACTERS
+
+
+def _plain(text: str) -> str:
+    """The text as quotes are compared: one case, one kind of quotation mark and dash, single spaces, bare ends."""
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_SAME_CHARACTER).casefold()
+    return " ".join(plain.split()).strip(" \"'.,;:!?")
+
+
+def _longest_run(words: list[str], text: str) -> int:
+    """How many words in a row the two share at most."""
+    others = _WORDS.findall(_plain(text))
+    return SequenceMatcher(None, words, others, autojunk=False).find_longest_match().size

@@ -1,0 +1,100 @@
+"""What a student reads about a grade: the model's words without the answer key, and what to read again. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from intelligence.assessments.rubric import CriterionGrade, Grade
+from intelligence.assessments.steering import sentences
+from shared_schemas.course import Rubric
+
+LEAK_WORDS = 6
+LONGEST_ITEM = 500
+MOST_ITEMS = 8
+
+NOT_SHOWN = "No passage of your answer shows this."
+NOTHING_SAID = "Your answer does not speak to this yet."
+_WORDS = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the model wrote to the student."""
+
+    strengths: Sequence[str]
+    improvements: Sequence[str]
+    detailed_feedback: str
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What the student reads. ``whys`` stand in the order of the grade's criteria."""
+
+    strengths: list[str]
+    improvements: list[str]
+    detailed_feedback: str
+    whys: list[str]
+
+
+def feedback(grade: Grade, words: Words, *, rubric: Rubric, question: str, answer: str, titles: dict[str, str]) -> Feedback:
+    """The feedback to a grade. ``titles``: section id to title, for what to read again.
+
+    A sentence of the model that shares six words in a row with the answer key, and did not take them from the student,
+    is left out.
+    """
+    key = _key_phrases(rubric) - _phrases(answer) - _phrases(question)
+    whys = [_without_key(one.why, key) or _plain_why(one) for one in grade.criteria]
+    missed = [
+        f"{one.criterion.name}: {why} Read again: {titles.get(one.criterion.section_id, one.criterion.section_id)}."
+        for one, why in zip(grade.criteria, whys, strict=True)
+        if one.level != "full"
+    ]
+    strengths = [] if grade.off_topic or not grade.score else _items(words.strengths, key) or _shown(grade)
+    improvements = (missed + _items(words.improvements, key))[:MOST_ITEMS]
+    if grade.off_topic:
+        improvements = [f"Answer what was asked: {question}"]
+    return Feedback(
+        strengths=strengths,
+        improvements=improvements or ["Every criterion is met. Try the next question, or a harder one."],
+        detailed_feedback=_detailed(grade, _without_key(words.detailed_feedback, key), question),
+        whys=whys,
+    )
+
+
+def _detailed(grade: Grade, text: str, question: str) -> str:
+    if grade.off_topic:
+        return f"Your answer does not speak to the question. It asked: {question}"
+    if not all(one.supported for one in grade.criteria):
+        names = ", ".join(one.criterion.name for one in grade.criteria if not one.supported)
+        return f"{text}\n\nNo credit could be given for {names}: no passage of your own words shows it.".strip()
+    return text or "See the criteria for what your answer shows and what is missing."
+
+
+def _plain_why(one: CriterionGrade) -> str:
+    if not one.supported:
+        return NOT_SHOWN
+    return NOTHING_SAID if one.level == "none" else f"Shown in: “{one.evidence}”"
+
+
+def _shown(grade: Grade) -> list[str]:
+    return [f"{one.criterion.name}: “{one.evidence}”" for one in grade.criteria if one.level == "full"]
+
+
+def _items(texts: Iterable[str], key: set[tuple[str, ...]]) -> list[str]:
+    kept = (_without_key(text, key)[:LONGEST_ITEM] for text in texts)
+    return list(dict.fromkeys(text for text in kept if text))[:MOST_ITEMS]
+
+
+def _without_key(text: str, key: set[tuple[str, ...]]) -> str:
+    return "".join(sentence for sentence in sentences(text) if not _phrases(sentence) & key).strip()
+
+
+def _key_phrases(rubric: Rubric) -> set[tuple[str, ...]]:
+    levels = (text for one in rubric.criteria for text in (one.levels.full, one.levels.partial))
+    return set().union(*(_phrases(text) for text in (rubric.excellent_example, *levels)))
+
+
+def _phrases(text: str) -> set[tuple[str, ...]]:
+    """Every run of six words."""
+    words = _WORDS.findall(text.casefold())
+    return {tuple(words[start : start + LEAK_WORDS]) for start in range(len(words) - LEAK_WORDS + 1)}

@@ -1,0 +1,98 @@
+"""The only door to Redis: a speed-up that may vanish at any moment, and then is silent."""
+
+import json
+import logging
+import time
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from intelligence.settings import get_settings
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 0.25
+PAUSE_AFTER_FAILURE_SECONDS = 5.0
+
+
+class _Door:
+    """One client and what is known of its health."""
+
+    def __init__(self, url: str) -> None:
+        self.redis: Redis = Redis.from_url(
+            url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, max_connections=50
+        )
+        self.closed_until = 0.0
+
+    def failed(self, error: Exception) -> None:
+        """Leave Redis alone for a while: a dead one must not cost every request its timeout."""
+        if self.closed_until == 0.0:
+            logger.warning("Redis can not be used, going on without it: %s", type(error).__name__)
+        self.closed_until = time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS
+
+    def worked(self) -> None:
+        if self.closed_until:
+            logger.info("Redis is back")
+            self.closed_until = 0.0
+
+
+@lru_cache
+def _door() -> _Door | None:
+    url = get_settings().redis_url
+    return _Door(url) if url else None
+
+
+async def _run(*command: Any) -> Any:
+    door = _door()
+    if door is None or time.monotonic() < door.closed_until:
+        return None
+    try:
+        result = await door.redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis types it loosely
+    except (RedisError, OSError, TimeoutError) as error:
+        door.failed(error)
+        return None
+    door.worked()
+    return result
+
+
+async def get_json(key: str) -> Any | None:
+    """What `put_json` stored under this key, or None: never stored, expired, unreadable, or no Redis."""
+    stored = await _run("GET", key)
+    if stored is None:
+        return None
+    try:
+        return json.loads(stored)
+    except ValueError:
+        return None
+
+
+async def put_json(key: str, value: Any, *, ttl_seconds: int) -> None:
+    """Store any JSON value for this long."""
+    await _run("SET", key, json.dumps(value), "EX", ttl_seconds)
+
+
+async def put_count(key: str, value: int, *, expire_at: datetime) -> None:
+    """Store a plain integer that expires at this moment."""
+    await _run("SET", key, value, "EXAT", int(expire_at.timestamp()))
+
+
+async def delete(key: str) -> None:
+    """Forget this key."""
+    await _run("DEL", key)
+
+
+async def answers() -> bool | None:
+    """Whether Redis answers; None when no REDIS_URL is set."""
+    if _door() is None:
+        return None
+    return await _run("PING") is not None
+
+
+async def close() -> None:
+    """Close the connections; the next use opens new ones."""
+    if _door.cache_info().currsize and (door := _door()) is not None:
+        await door.redis.aclose()
+    _door.cache_clear()

@@ -1,0 +1,69 @@
+"""The engine, and the two ways to a transaction: one a request, or a short one of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from intelligence.settings import get_settings
+
+CONNECT_SECONDS = 5
+COMMAND_SECONDS = 20
+POOL_WAIT_SECONDS = 10
+
+
+@lru_cache
+def engine() -> AsyncEngine:
+    """The pool of this process. Every wait in it has an end, so that a stalled connection can hang nobody."""
+    settings = get_settings()
+    return create_async_engine(
+        make_url(settings.database_login).set(drivername="postgresql+asyncpg"),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": COMMAND_SECONDS,
+            "server_settings": {
+                "application_name": "intelligence",
+                "timezone": "UTC",
+                "statement_timeout": str((COMMAND_SECONDS - 5) * 1000),
+                "idle_in_transaction_session_timeout": "30000",
+            },
+        },
+    )
+
+
+@lru_cache
+def _sessions() -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(engine(), expire_on_commit=False)
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[AsyncSession]:
+    """A short transaction of its own: committed on the way out, rolled back on any error. Never held over a network call."""
+    async with _sessions().begin() as session:
+        yield session
+
+
+async def request_session() -> AsyncIterator[AsyncSession]:
+    """The one transaction of a request; a connection is taken with its first statement."""
+    async with transaction() as session:
+        yield session
+
+
+# scope="function": the commit comes before the answer is sent, so a failed commit is a 500 and never a false success.
+Session = Annotated[AsyncSession, Depends(request_session, scope="function")]
+
+
+async def dispose() -> None:
+    """Close every connection; the next use opens new ones."""
+    if engine.cache_info().currsize:
+        await engine().dispose()
+    _sessions.cache_clear()
+    engine.cache_clear()

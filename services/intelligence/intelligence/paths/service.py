@@ -1,0 +1,227 @@
+"""Making a path, giving one again, and following one."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence import content, core_client, llm
+from intelligence.content import LoadedCourse
+from intelligence.database import transaction
+from intelligence.errors import ServiceError
+from intelligence.models import AdaptivePath as PathRow
+from intelligence.paths import analysis as analyses
+from intelligence.paths import stored, wording
+from intelligence.paths.analysis import Analysis
+from intelligence.paths.stored import StoredPath
+from intelligence.settings import get_settings
+from intelligence.usage import metering
+from intelligence.usage.metering import ModelUnavailable
+from intelligence.usage.service import close_reservation, reserve
+from shared_schemas.claims import Learner, SubscriptionTier
+from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.paths import AdaptivePath, PathFallback
+
+logger = logging.getLogger(__name__)
+
+REQUIRED_QUIZZES = 2
+LIFETIME = timedelta(hours=24)
+DEADLINE_SECONDS = 25.0
+LEASE_SECONDS = 40.0
+
+Stage = Literal["queued", "analysing"]
+
+
+class FeatureDisabled(ServiceError):
+    """Adaptive paths are switched off on this installation."""
+
+    status = 503
+    code = "FEATURE_DISABLED"
+    message = "Adaptive paths are switched off at the moment."
+
+
+class InsufficientData(ServiceError):
+    """Too few quizzes to say anything about the student."""
+
+    status = 400
+    code = "INSUFFICIENT_DATA"
+
+    def __init__(self, completed: int) -> None:
+        super().__init__(
+            f"Take at least {REQUIRED_QUIZZES} different quizzes first, so that your path can rest on something.",
+            extra={
+                "required_quizzes": REQUIRED_QUIZZES,
+                "completed_quizzes": completed,
+                "next_steps": [
+                    "Read a chapter and take its quiz.",
+                    f"Ask for your path again after {REQUIRED_QUIZZES - completed} more of them.",
+                ],
+            },
+        )
+
+
+class ReservationLost(ModelUnavailable):
+    """The reservation ran out before the path was ready; it has been given back."""
+
+
+_background: set[asyncio.Task[None]] = set()
+
+
+async def create_path(
+    learner: Learner,
+    *,
+    tier: SubscriptionTier,
+    force_refresh: bool,
+    include_reasoning: bool,
+    report: Callable[[Stage], None] = lambda _: None,
+) -> AdaptivePath:
+    """A path for this student: the one of the last 24 hours while it still fits, otherwise a new one.
+
+    Either takes one quota unit; any failure gives it back. ``report`` is told each stage as it begins.
+    """
+    if not get_settings().enable_adaptive_paths:
+        raise FeatureDisabled
+    report("queued")
+    snapshot = await core_client.snapshot(learner.student_id)
+    completed = analyses.quizzes_taken(snapshot)
+    if completed < REQUIRED_QUIZZES:
+        raise InsufficientData(completed)
+    course = await content.current_course()
+    if get_settings().enable_phase2_caching and not force_refresh:
+        given_again = await _give_again(learner, snapshot, course)
+        if given_again is not None:
+            return stored.answer(given_again, cached=True, include_reasoning=include_reasoning)
+    analysis = analyses.analyse(snapshot, course.course, tier)
+    made = await _make(learner, snapshot, course, analysis, report)
+    return stored.answer(made, cached=False, include_reasoning=include_reasoning)
+
+
+async def _give_again(learner: Learner, snapshot: LearnerSnapshot, course: LoadedCourse) -> StoredPath | None:
+    """The student's last path with a quota unit taken for it, or None when it no longer fits."""
+    remembered = await stored.recall(learner.student_id)
+    if remembered is not None and not _fits(remembered, snapshot, course):
+        return None
+    async with transaction() as session:
+        if remembered is None or not await stored.is_active(session, remembered.path_id):
+            remembered = await stored.latest_active(session, learner.student_id)
+        if remembered is None or not _fits(remembered, snapshot, course):
+            return None
+        reservation_id = await reserve(
+            session,
+            learner=learner,
+            feature="adaptive_path",
+            reference_id=remembered.path_id,
+            worst_case_usd=Decimal(0),
+            lease_seconds=LEASE_SECONDS,
+        )
+        await close_reservation(session, reservation_id, keep=True)
+    return remembered
+
+
+def _fits(path: StoredPath, snapshot: LearnerSnapshot, course: LoadedCourse) -> bool:
+    gone = any(course.section(step.chapter_id, step.section_id) is None for step in path.recommendations)
+    return not gone and not stored.is_outdated(path, snapshot)
+
+
+async def _make(
+    learner: Learner,
+    snapshot: LearnerSnapshot,
+    course: LoadedCourse,
+    analysis: Analysis,
+    report: Callable[[Stage], None],
+) -> StoredPath:
+    prompt = wording.prompt(analysis)
+    path_id = uuid4()
+    async with transaction() as session:
+        reservation_id = await reserve(
+            session,
+            learner=learner,
+            feature="adaptive_path",
+            reference_id=path_id,
+            worst_case_usd=llm.worst_case_usd(prompt),
+            lease_seconds=LEASE_SECONDS,
+        )
+    try:
+        report("analysing")
+        answer = await metering.ask(
+            prompt,
+            feature="adaptive_path",
+            reservation_id=reservation_id,
+            student_id=learner.student_id,
+            deadline_seconds=DEADLINE_SECONDS,
+        )
+        steps, reasoning = wording.choose(answer.parsed, analysis.candidates)
+        async with transaction() as session:
+            row = await _store(
+                session,
+                PathRow(
+                    path_id=path_id,
+                    student_id=learner.student_id,
+                    status="active",
+                    content_version=course.course.content_version,
+                    recommendations=[step.model_dump() for step in steps],
+                    reasoning=reasoning,
+                    basis=analysis.best_scores,
+                    # the moment the facts are from: a quiz taken while the model was at work is a newer one
+                    generated_at=snapshot.taken_at,
+                    expires_at=snapshot.taken_at + LIFETIME,
+                ),
+            )
+            if not await close_reservation(session, reservation_id, keep=True):
+                raise ReservationLost
+    except ModelUnavailable as error:
+        await _give_back(reservation_id)
+        error.extra["fallback"] = _fallback(analysis).model_dump()
+        raise
+    except BaseException:  # also a cancelled request: whatever ends this early takes no quota
+        await _give_back(reservation_id)
+        raise
+    if get_settings().enable_phase2_caching:
+        await stored.remember(row)
+    return row
+
+
+async def _store(session: AsyncSession, row: PathRow) -> StoredPath:
+    # One at a time a student, so that exactly one path is the active one.
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('active path ' || :student_id, 0))"),
+        {"student_id": str(row.student_id)},
+    )
+    await session.execute(
+        update(PathRow)
+        .where(PathRow.student_id == row.student_id, PathRow.status == "active")
+        .values(status="superseded")
+    )
+    session.add(row)
+    await session.flush()
+    return StoredPath.model_validate(row)
+
+
+async def _give_back(reservation_id: UUID) -> None:
+    """Release the reservation even while this request is being cancelled; if that fails, its lease runs out."""
+
+    async def release() -> None:
+        try:
+            async with transaction() as session:
+                await close_reservation(session, reservation_id, keep=False)
+        except Exception:
+            logger.exception("reservation %s could not be released; the sweeper will", reservation_id)
+
+    task = asyncio.create_task(release())
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+    await asyncio.shield(task)
+
+
+def _fallback(analysis: Analysis) -> PathFallback:
+    weak = [area.chapter_id for area in analysis.weak_areas]
+    if not analysis.candidates:
+        return PathFallback(suggestion="Go on with the next chapter that is open to you.", weak_chapters=weak)
+    first = analysis.candidates[0]
+    return PathFallback(suggestion=f"Meanwhile, start with “{first.title}”. {first.reason}", weak_chapters=weak)

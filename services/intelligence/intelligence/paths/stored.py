@@ -1,0 +1,122 @@
+"""A path as it is kept: in PostgreSQL for good, and in Redis for the 24 hours in which it is given again."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence import cache
+from intelligence.models import AdaptivePath as PathRow
+from intelligence.paths.analysis import best_scores
+from intelligence.paths.wording import ChosenStep
+from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.paths import AdaptivePath, Links, PathMetadata, PathStatus, Recommendation
+
+CACHE_SECONDS = 86400
+MOVED_BY = 20
+
+
+class StoredPath(BaseModel):
+    """A path with what it rests on. ``basis``: chapter id to best score when it was made."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    path_id: UUID
+    student_id: UUID
+    recommendations: list[ChosenStep]
+    reasoning: str | None
+    basis: dict[str, int]
+    generated_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+def answer(path: StoredPath, *, cached: bool, include_reasoning: bool, status: PathStatus = "active") -> AdaptivePath:
+    """The path as it goes over the wire."""
+    recommendations = wire_recommendations(path.recommendations)
+    return AdaptivePath(
+        path_id=path.path_id,
+        student_id=path.student_id,
+        generated_at=path.generated_at,
+        expires_at=path.expires_at,
+        status=status,
+        recommendations=recommendations,
+        reasoning=path.reasoning if include_reasoning else None,
+        metadata=PathMetadata(
+            total_recommendations=len(recommendations),
+            high_priority_count=sum(one.estimated_impact == "high" for one in recommendations),
+            estimated_total_time_minutes=sum(one.estimated_time_minutes for one in recommendations),
+            cached=cached,
+        ),
+    )
+
+
+def wire_recommendations(steps: list[ChosenStep]) -> list[Recommendation]:
+    """The steps with their priority and where to read them."""
+    return [
+        Recommendation(
+            **step.model_dump(),
+            priority=priority,
+            links=Links(
+                chapter=f"/api/v1/chapters/{step.chapter_id}",
+                section=f"/api/v1/chapters/{step.chapter_id}/sections/{step.section_id}",
+            ),
+        )
+        for priority, step in enumerate(steps, start=1)
+    ]
+
+
+def is_outdated(path: StoredPath, snapshot: LearnerSnapshot) -> bool:
+    """Whether the student has since attempted a new chapter's quiz, or moved a chapter's score by more than 20 points."""
+    best = best_scores(snapshot)
+    if any(chapter_id not in path.basis or abs(best[chapter_id] - path.basis[chapter_id]) > MOVED_BY for chapter_id in best):
+        return True
+    return any(
+        attempt.completed_at > path.generated_at and abs(attempt.score - path.basis[attempt.chapter_id]) > MOVED_BY
+        for attempt in snapshot.quiz_attempts
+    )
+
+
+async def latest_active(session: AsyncSession, student_id: UUID) -> StoredPath | None:
+    """The student's path of the last 24 hours, unless it has been completed."""
+    row = await session.scalar(
+        select(PathRow)
+        .where(PathRow.student_id == student_id, PathRow.status == "active", PathRow.expires_at > func.now())
+        .order_by(PathRow.generated_at.desc())
+        .limit(1)
+    )
+    return StoredPath.model_validate(row) if row else None
+
+
+async def is_active(session: AsyncSession, path_id: UUID) -> bool:
+    """Whether this path may still be given again: what Redis remembers counts only if PostgreSQL agrees."""
+    found = await session.scalar(
+        select(PathRow.path_id).where(
+            PathRow.path_id == path_id, PathRow.status == "active", PathRow.expires_at > func.now()
+        )
+    )
+    return found is not None
+
+
+async def remember(path: StoredPath) -> None:
+    """Keep the path in Redis for 24 hours."""
+    await cache.put_json(_key(path.student_id), path.model_dump(mode="json"), ttl_seconds=CACHE_SECONDS)
+
+
+async def recall(student_id: UUID) -> StoredPath | None:
+    """What Redis remembers, if it does and it can be read."""
+    value: Any = await cache.get_json(_key(student_id))
+    try:
+        return None if value is None else StoredPath.model_validate(value)
+    except ValidationError:
+        return None
+
+
+async def forget(student_id: UUID) -> None:
+    """Drop what Redis remembers."""
+    await cache.delete(_key(student_id))
+
+
+def _key(student_id: UUID) -> str:
+    return f"adaptive_path:{student_id}"

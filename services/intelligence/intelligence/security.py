@@ -1,0 +1,105 @@
+"""A bearer token becomes a learner, and a learner passes a gate or does not. No feature is known here."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from shared_schemas.claims import Learner
+
+from intelligence import core_client
+from intelligence.core_client import Unauthorized
+from intelligence.errors import ServiceError
+from intelligence.settings import get_settings
+
+PREMIUM_PRICING = {"monthly": 9.99, "annual": 99.99}
+PRO_PRICING = {"monthly": 19.99, "annual": None}
+PREMIUM_BENEFITS = [
+    "All six chapters",
+    "A personal learning path, made from your own quiz results",
+    "Graded, written feedback on open questions",
+]
+
+
+class PremiumRequired(ServiceError):
+    """New work is for premium and pro students."""
+
+    status = 403
+    code = "PREMIUM_REQUIRED"
+    message = "This is part of the premium plan."
+
+    def __init__(self) -> None:
+        super().__init__(
+            extra={"benefits": PREMIUM_BENEFITS, "upgrade_url": upgrade_url(), "pricing": PREMIUM_PRICING},
+        )
+
+
+class AdminRequired(ServiceError):
+    """Only an operator may see this."""
+
+    status = 403
+    code = "ADMIN_REQUIRED"
+    message = "This is for course operators only."
+
+    def __init__(self) -> None:
+        super().__init__(extra={"required_role": "admin"})
+
+
+def upgrade_url() -> str:
+    """Where a student can buy a better plan."""
+    return f"{get_settings().public_url.rstrip('/')}/upgrade"
+
+
+async def current_learner(request: Request) -> Learner:
+    """Any signed-in student; kept on the request, so that the rate-limit headers know whose answer it is."""
+    known: Learner | None = getattr(request.state, "learner", None)
+    if known is None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorized
+        known = request.state.learner = await core_client.resolve(token.strip())
+    return known
+
+
+CurrentLearner = Annotated[Learner, Depends(current_learner)]
+
+
+async def premium_learner(learner: CurrentLearner) -> Learner:
+    """A student whose plan is premium or pro at this moment; an expired plan counts as free."""
+    if learner.effective_tier(datetime.now(UTC)) == "free":
+        raise PremiumRequired
+    return learner
+
+
+async def admin_learner(learner: CurrentLearner) -> Learner:
+    """A course operator."""
+    if learner.role != "admin":
+        raise AdminRequired
+    return learner
+
+
+PremiumLearner = Annotated[Learner, Depends(premium_learner)]
+AdminLearner = Annotated[Learner, Depends(admin_learner)]
+_GATES = {current_learner, premium_learner, admin_learner}
+
+
+async def refuse_first(request: Request) -> None:
+    """Raise what the gate of this route raises, for requests that failed before FastAPI came to the gate.
+
+    FastAPI parses a JSON body before it resolves dependencies, but 401 and 403 come before 400 here.
+    """
+    route = request.scope.get("route")
+    gates = _gates(getattr(route, "dependant", None))
+    if not gates:
+        return
+    learner = await current_learner(request)
+    if premium_learner in gates:
+        await premium_learner(learner)
+    if admin_learner in gates:
+        await admin_learner(learner)
+
+
+def _gates(dependant: object) -> set[object]:
+    found: set[object] = set()
+    for inner in getattr(dependant, "dependencies", ()):
+        found |= _gates(inner) | ({inner.call} if inner.call in _GATES else set())
+    return found

@@ -1,0 +1,242 @@
+"""Quota and money: what a student may still do this month, and what the installation has spent."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from shared_schemas.claims import Learner
+from shared_schemas.usage import FeatureQuota, Quota, UpgradeOption
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence import cache
+from intelligence.errors import ServiceError
+from intelligence.security import PREMIUM_PRICING, PRO_PRICING, upgrade_url
+from intelligence.settings import get_settings
+
+Feature = Literal["adaptive_path", "assessment"]
+# A feature is named by its unit in the ledger and by its plural on the wire.
+QUOTA_NAMES: dict[Feature, str] = {"adaptive_path": "adaptive_paths", "assessment": "assessments"}
+
+
+class QuotaExceeded(ServiceError):
+    """The month's units of a feature are used up."""
+
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    message = "You have used all of this month's quota for this feature."
+
+
+class SpendCeilingReached(ServiceError):
+    """A student's monthly spend could pass the ceiling."""
+
+    status = 429
+    code = "SPEND_CEILING_REACHED"
+    message = "This month's budget for your account is used up. It starts afresh next month."
+
+
+class ServiceBudgetExhausted(ServiceError):
+    """The whole installation's monthly spend could pass its ceiling."""
+
+    status = 503
+    code = "SERVICE_BUDGET_EXHAUSTED"
+    message = "The course's budget for this month is used up. Your quota is untouched."
+
+
+@dataclass(frozen=True)
+class QuotaUse:
+    """What a student has used in the current month. `month`: its first day, UTC."""
+
+    month: date
+    adaptive_paths: int
+    assessments: int
+
+    @property
+    def resets_at(self) -> datetime:
+        """The moment the next month begins."""
+        return next_month(self.month)
+
+
+def next_month(month: date) -> datetime:
+    """The first moment of the month after this one, UTC."""
+    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return datetime.combine(following, time(), UTC)
+
+
+def limit_of(learner: Learner, feature: Feature) -> int | None:
+    """How many units a month this learner's plan has now: None without a limit, 0 for a free one."""
+    tier = learner.effective_tier(datetime.now(UTC))
+    if tier == "pro":
+        return None
+    if tier == "free":
+        return 0
+    settings = get_settings()
+    return settings.premium_adaptive_paths_limit if feature == "adaptive_path" else settings.premium_assessments_limit
+
+
+async def reserve(
+    session: AsyncSession,
+    *,
+    learner: Learner,
+    feature: Feature,
+    reference_id: UUID,
+    worst_case_usd: Decimal,
+    lease_seconds: float | None,
+) -> UUID:
+    """Take one quota unit and hold the worst case, atomically; the reservation's id.
+
+    Raises QuotaExceeded, SpendCeilingReached or ServiceBudgetExhausted, in this order, and then nothing has changed.
+    Make it the last statement before the commit: it holds the locks of the limits. `lease_seconds` None: something
+    durable owns the reservation; otherwise the sweeper releases it when the lease has run out.
+    """
+    settings = get_settings()
+    limit = limit_of(learner, feature)
+    row = (
+        await session.execute(
+            _RESERVE,
+            {
+                "student_id": learner.student_id,
+                "feature": feature,
+                "reference_id": reference_id,
+                "quota_limit": limit,
+                "student_ceiling": settings.llm_student_monthly_ceiling_usd,
+                "installation_ceiling": settings.llm_monthly_ceiling_usd,
+                "worst_case_usd": worst_case_usd,
+                "lease_seconds": lease_seconds,
+            },
+        )
+    ).one()
+    if row.refused_by is not None:
+        raise refusal(row.refused_by, learner=learner, feature=feature, used=row.used, limit=limit, month=row.month)
+    reservation_id: UUID = row.reservation_id
+    return reservation_id
+
+
+_RESERVE = text(
+    "SELECT refused_by, reservation_id, used, month FROM reserve(CAST(:student_id AS uuid), CAST(:feature AS text), "
+    "CAST(:reference_id AS uuid), CAST(:quota_limit AS integer), CAST(:student_ceiling AS numeric), "
+    "CAST(:installation_ceiling AS numeric), CAST(:worst_case_usd AS numeric), "
+    "make_interval(secs => CAST(:lease_seconds AS double precision)))"
+)
+
+
+async def close_reservation(session: AsyncSession, reservation_id: UUID, *, keep: bool) -> bool:
+    """End a reservation once; `keep=False` gives the quota unit back to its month. False when it was ended before."""
+    closed: bool = (
+        await session.execute(
+            text("SELECT close_reservation(CAST(:id AS uuid), CAST(:keep AS boolean))"),
+            {"id": reservation_id, "keep": keep},
+        )
+    ).scalar_one()
+    return closed
+
+
+def refusal(
+    refused_by: str, *, learner: Learner, feature: Feature, used: int, limit: int | None, month: date
+) -> ServiceError:
+    """The error that tells a student which limit refused, and what can be done."""
+    resets_at = next_month(month)
+    headers = {"Retry-After": str(max(1, int((resets_at - datetime.now(UTC)).total_seconds())))}
+    if refused_by == "student_ceiling":
+        return SpendCeilingReached(details={"reset_date": resets_at.isoformat()}, headers=headers)
+    if refused_by == "installation_ceiling":
+        return ServiceBudgetExhausted(details={"reset_date": resets_at.isoformat()}, headers=headers)
+    options = upgrade_options(learner)
+    return QuotaExceeded(
+        f"You have used all {limit} {QUOTA_NAMES[feature].replace('_', ' ')} of this month.",
+        extra={
+            "quota": {
+                "feature": QUOTA_NAMES[feature],
+                "used": used,
+                "limit": limit,
+                "reset_date": resets_at.isoformat(),
+            },
+            "upgrade_option": options[-1].model_dump(mode="json") if options else None,
+        },
+        headers=headers,
+    )
+
+
+def upgrade_options(learner: Learner) -> list[UpgradeOption]:
+    """The plans that offer more than the learner's own, the best last."""
+    tier = learner.effective_tier(datetime.now(UTC))
+    settings = get_settings()
+    premium = UpgradeOption(
+        tier="premium",
+        description=(
+            f"{settings.premium_adaptive_paths_limit} adaptive paths and "
+            f"{settings.premium_assessments_limit} graded answers a month"
+        ),
+        pricing=PREMIUM_PRICING,
+        upgrade_url=upgrade_url(),
+    )
+    pro = UpgradeOption(
+        tier="pro",
+        description="Adaptive paths and graded answers without a monthly count",
+        pricing=PRO_PRICING,
+        upgrade_url=upgrade_url(),
+    )
+    return {"free": [premium, pro], "premium": [pro], "pro": []}[tier]
+
+
+async def quota_use(session: AsyncSession, student_id: UUID) -> QuotaUse:
+    """What a student has used in the month of PostgreSQL's clock."""
+    row = (
+        await session.execute(
+            text(
+                "SELECT m.month, coalesce(q.adaptive_paths_used, 0) AS paths, coalesce(q.assessments_used, 0) AS answers "
+                "FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q "
+                "ON q.month = m.month AND q.student_id = CAST(:student_id AS uuid)"
+            ),
+            {"student_id": student_id},
+        )
+    ).one()
+    return QuotaUse(month=row.month, adaptive_paths=row.paths, assessments=row.answers)
+
+
+async def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
+    """Copy the used counts to Redis, where they expire with the month. PostgreSQL stays the truth."""
+    prefix = f"quota:{student_id}:{use.month:%Y-%m}"
+    await cache.put_count(f"{prefix}:adaptive_paths", use.adaptive_paths, expire_at=use.resets_at)
+    await cache.put_count(f"{prefix}:assessments", use.assessments, expire_at=use.resets_at)
+
+
+def quota_of(learner: Learner, use: QuotaUse) -> Quota:
+    """The learner's quota as it goes over the wire."""
+    return Quota(
+        student_id=learner.student_id,
+        subscription_tier=learner.effective_tier(datetime.now(UTC)),
+        month=f"{use.month:%Y-%m}",
+        adaptive_paths=_feature_quota(use.adaptive_paths, limit_of(learner, "adaptive_path"), use.resets_at),
+        assessments=_feature_quota(use.assessments, limit_of(learner, "assessment"), use.resets_at),
+        upgrade_options=upgrade_options(learner),
+    )
+
+
+def quota_headers(learner: Learner, use: QuotaUse) -> dict[str, str]:
+    """`X-RateLimit-Limit-Paths` and its five siblings; a plan without a limit says `unlimited`."""
+    headers: dict[str, str] = {}
+    quota = quota_of(learner, use)
+    for name, feature in (("Paths", quota.adaptive_paths), ("Assessments", quota.assessments)):
+        headers[f"X-RateLimit-Limit-{name}"] = _number_or_unlimited(feature.limit)
+        headers[f"X-RateLimit-Remaining-{name}"] = _number_or_unlimited(feature.remaining)
+        headers[f"X-RateLimit-Reset-{name}"] = feature.reset_date.isoformat()
+    return headers
+
+
+async def sweep(session: AsyncSession) -> dict[str, int]:
+    """Settle what crashed processes left open; how many calls and reservations that were."""
+    row = (await session.execute(text("SELECT calls, reservations FROM sweep_abandoned()"))).one()
+    counts: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented way to name a row's columns
+    return counts
+
+
+def _feature_quota(used: int, limit: int | None, resets_at: datetime) -> FeatureQuota:
+    remaining = None if limit is None else max(0, limit - used)
+    return FeatureQuota(used=used, limit=limit, remaining=remaining, reset_date=resets_at)
+
+
+def _number_or_unlimited(value: int | None) -> str:
+    return "unlimited" if value is None else str(value)

@@ -1,0 +1,137 @@
+"""Runs core alone, calls every v1 endpoint, and counts who knocks where a model would be.
+
+Run as a program: it prints one JSON document. With `--cut` it first checks that the network has been cut.
+"""
+
+import json
+import socket
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from devstack import services
+from devstack.plan import CannotStart
+from devstack.stack import Stack, remove_data
+from tests.conftest import free_plan
+
+OUTSIDE = ("192.0.2.1", 443)  # TEST-NET-1: nobody is there, and a cut network says so at once
+CHAPTER, SECTION_OF = "01-intro", "/api/v1/chapters/01-intro"
+
+
+class Doorbell:
+    """A listener in the model's place: accepts, counts, and says nothing."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.server = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.getsockname()[1]}"
+
+    def _listen(self) -> None:
+        while True:
+            connection, _ = self.server.accept()
+            self.connections += 1
+            connection.close()
+
+
+def call_everything(base_url: str, service_token: str) -> dict[str, int]:
+    """Call each operation of core's OpenAPI document once, in an order in which each can succeed."""
+    statuses: dict[str, int] = {}
+    with httpx.Client(base_url=base_url, timeout=20) as client:
+        operations = {
+            f"{method.upper()} {path}"
+            for path, methods in client.get("/openapi.json").json()["paths"].items()
+            for method in methods
+            if path.startswith("/api/v1")
+        }
+        credentials = {"email": "premium@test.com", "password": "premium123"}
+        session = client.post("/api/v1/auth/login", json=credentials).json()
+        admin = client.post("/api/v1/auth/login", json={"email": "admin@example.com", "password": "admin123"}).json()
+        section = client.get(SECTION_OF, headers=bearer(session)).json()["sections"][0]["section_id"]
+        names = {
+            "chapter_id": CHAPTER,
+            "quiz_id": f"{CHAPTER}-quiz",
+            "section_id": section,
+            "student_id": session["user"]["user_id"],
+        }
+        bodies: dict[str, Any] = {
+            "POST /api/v1/auth/register": {"email": "new@example.com", "password": "a-long-enough-password"},
+            "POST /api/v1/auth/login": credentials,
+            "POST /api/v1/auth/refresh": {"refresh_token": session["refresh_token"]},
+            "POST /api/v1/auth/logout": {"refresh_token": session["refresh_token"]},
+            "PATCH /api/v1/auth/me": {"full_name": "Premium Test User"},
+            "POST /api/v1/quizzes/{quiz_id}/submit": {
+                "answers": {"q1": "a", "q6": False, "q9": "It learns from data."}
+            },
+            "PUT /api/v1/progress/chapter/{chapter_id}": {"section_id": section, "completed": True},
+            "PUT /api/v1/admin/students/{student_id}/subscription": {"subscription_tier": "premium"},
+        }
+        last = {"POST /api/v1/auth/refresh", "POST /api/v1/auth/logout"}
+        for operation in sorted(operations, key=lambda name: (name in last, name)):
+            method, path = operation.split(" ")
+            headers = bearer(admin if "/admin/" in path else session)
+            query = {"q": "model"} if path.endswith("/search") else {}
+            answer = client.request(
+                method, path.format(**names), headers=headers, params=query, json=bodies.get(operation)
+            )
+            statuses[operation] = answer.status_code
+        internal = {"Authorization": f"Bearer {service_token}"}
+        resolved = client.post("/internal/v1/learners/resolve", headers=internal, json={"token": admin["access_token"]})
+        statuses["POST /internal/v1/learners/resolve"] = resolved.status_code
+        snapshot = client.get(f"/internal/v1/learners/{names['student_id']}/snapshot", headers=internal)
+        statuses["GET /internal/v1/learners/{student_id}/snapshot"] = snapshot.status_code
+    return statuses
+
+
+def bearer(session: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {session['access_token']}"}
+
+
+def outside_is_cut() -> bool:
+    """Whether a packet to anywhere but this machine is refused at once."""
+    began = time.monotonic()
+    try:
+        socket.create_connection(OUTSIDE, timeout=5).close()
+    except OSError:
+        return time.monotonic() - began < 1
+    return False
+
+
+def main() -> None:
+    cut = outside_is_cut() if "--cut" in sys.argv else False
+    doorbell = Doorbell()
+    with tempfile.TemporaryDirectory(prefix="cc-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        published = Path(folder) / "published"
+        plan = free_plan(Path(folder) / "state")
+        where = {"CONTENT_SOURCE": "local", "CONTENT_DIRECTORY": str(published), "REDIS_URL": ""}
+        model = {"ANTHROPIC_BASE_URL": doorbell.url, "ANTHROPIC_API_KEY": "key", "OPENAI_BASE_URL": doorbell.url}
+        plan = replace(plan, extra={f"core.{name}": value for name, value in (where | model).items()})
+        stack = Stack(plan)
+        try:
+            stack.start_postgres()
+            stack.alembic("upgrade", "head")
+            stack.core_command("publish", plan.root / "content")
+            stack.core_command("seed-demo")
+            stack.run(services.core(plan))
+            url = f"http://127.0.0.1:{plan.ports.core}"
+            statuses = call_everything(url, services.core_environment(plan)["CORE_SERVICE_TOKEN"])
+        except CannotStart as error:
+            sys.exit(str(error))
+        finally:
+            stack.stop()
+            remove_data(plan)
+    print(json.dumps({"statuses": statuses, "connections": doorbell.connections, "cut": cut}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

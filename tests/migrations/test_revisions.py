@@ -1,0 +1,120 @@
+"""The one history: names, both directions, and least privilege."""
+
+import asyncpg
+import pytest
+
+from tests.conftest import Database, Servers
+
+REVISIONS = [
+    "001_phase1_complete",
+    "002_phase2_adaptive_paths",
+    "003_phase2_assessments",
+    "004_phase2_usage_tracking",
+]
+PHASE_2_TABLES = {
+    "adaptive_paths",
+    "assessment_submissions",
+    "assessment_feedback",
+    "llm_usage_logs",
+    "premium_usage_quotas",
+}
+
+
+def test_the_history_starts_with_the_four_named_revisions(servers: Servers) -> None:
+    history = servers.stack.alembic("history")
+    found = [line.split(" -> ")[1].split()[0].rstrip(",") for line in reversed(history.strip().splitlines())]
+    assert found[:4] == REVISIONS
+
+
+async def test_every_revision_goes_down_and_up_again(servers: Servers) -> None:
+    database = servers.new_database()
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        described = await schema(connection)
+        for revision in [*reversed(REVISIONS[:-1]), "base"]:
+            servers.stack.alembic_on(database.owner_url, "downgrade", revision)
+        assert await tables(connection) <= {"alembic_version"}
+        for revision in REVISIONS:
+            servers.stack.alembic_on(database.owner_url, "upgrade", revision)
+            assert revision in servers.stack.alembic_on(database.owner_url, "current")
+        servers.stack.alembic_on(database.owner_url, "upgrade", "head")
+        assert await schema(connection) == described
+    finally:
+        await connection.close()
+
+
+async def tables(connection: asyncpg.Connection) -> set[str]:
+    return {r[0] for r in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+
+
+async def schema(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
+    """Columns, constraints, indexes, functions and rights: all that a round trip could lose."""
+    queries = [
+        """SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
+           WHERE table_schema = 'public' ORDER BY 1, 2""",
+        """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+           WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+        "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+        """SELECT table_name, grantee, privilege_type FROM information_schema.role_table_grants
+           WHERE table_schema = 'public' ORDER BY 1, 2, 3""",
+    ]
+    return [tuple(row) for query in queries for row in await connection.fetch(query)]
+
+
+async def test_every_constraint_has_a_name_of_ours(postgres: Database) -> None:
+    connection = await asyncpg.connect(postgres.owner_url)
+    try:
+        rows = await connection.fetch(
+            """SELECT conname FROM pg_constraint
+               WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f', 'c')"""
+        )
+    finally:
+        await connection.close()
+    names = [row["conname"] for row in rows if row["conname"] != "alembic_version_pkc"]
+    assert len(names) > 40
+    assert all(name.split("_")[0] in {"pk", "uq", "fk", "ck"} for name in names)
+
+
+async def test_student_ids_of_phase_2_are_foreign_keys_and_indexed(postgres: Database) -> None:
+    connection = await asyncpg.connect(postgres.owner_url)
+    try:
+        keys = await connection.fetch(
+            """SELECT conrelid::regclass::text AS name, confdeltype FROM pg_constraint
+               WHERE contype = 'f' AND confrelid = 'students'::regclass"""
+        )
+        first_columns = await connection.fetch(
+            """SELECT i.indrelid::regclass::text AS name FROM pg_index i
+               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+               WHERE a.attname = 'student_id'"""
+        )
+    finally:
+        await connection.close()
+    deleting = {key["name"]: key["confdeltype"] for key in keys}
+    assert deleting.keys() >= PHASE_2_TABLES
+    assert deleting.pop("llm_usage_logs") == b"n", "the ledger outlives an account"
+    assert all(deleting[name] == b"c" for name in PHASE_2_TABLES - {"llm_usage_logs"})
+    assert {row["name"] for row in first_columns} >= PHASE_2_TABLES
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("core", "SELECT 1 FROM llm_usage_logs"),
+        ("core", "SELECT 1 FROM adaptive_paths"),
+        ("core", "DELETE FROM premium_usage_quotas"),
+        ("core", "CREATE TABLE mine (a int)"),
+        ("intelligence", "SELECT 1 FROM students"),
+        ("intelligence", "SELECT 1 FROM quiz_results"),
+        ("intelligence", "UPDATE students SET subscription_tier = 'pro'"),
+        ("intelligence", "DELETE FROM llm_usage_logs"),
+        ("intelligence", "CREATE TABLE mine (a int)"),
+    ],
+)
+async def test_a_service_cannot_touch_what_is_not_its_own(postgres: Database, role: str, statement: str) -> None:
+    connection = await asyncpg.connect(postgres.core_url if role == "core" else postgres.intelligence_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
