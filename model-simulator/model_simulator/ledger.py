@@ -45,8 +45,7 @@ class Ledger:
     def record_answered(
         self, request_id: str, *, status: int | None, usage: Mapping[str, Any] | None, mode: str | None
     ) -> None:
-        """The answer that is about to leave: its status, the usage a provider would bill, the mode that made it (none where
-        the request itself was refused)."""
+        """The answer about to leave: its status, the usage a provider would bill, the mode (none for a refusal)."""
         self.answered += 1
         self._append(event="answered", request_id=request_id, status=status, usage=usage, mode=mode)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from devstack.gateway import command, local_values, render, servers
+from devstack import binaries
+from devstack.gateway import local_values, render, servers
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "gateway" / "nginx.conf.template").read_text()
@@ -209,7 +210,9 @@ async def running_gateway(prefix: Path, **values: str) -> AsyncIterator[Gateway]
     configuration = prefix / "nginx.conf"
     configuration.write_text(render(TEMPLATE, given | values))
     with (prefix / "error.log").open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(*command(configuration, prefix=prefix), stderr=errors)
+        process = await asyncio.create_subprocess_exec(
+            binaries.nginx(), "-p", prefix, "-e", "stderr", "-c", configuration, stderr=errors
+        )
     try:
         await until_listening(port, process)
         yield Gateway(port, prefix)

@@ -7,20 +7,22 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Generic, Literal, NoReturn, TypeVar
-from uuid import UUID, uuid4
+from functools import lru_cache
+from typing import Generic, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from intelligence import llm
+from intelligence import background, llm
 from intelligence.errors import ServiceError
 from intelligence.llm import NoUsableReply, Prompt, ProviderRefused, Reply
 from intelligence.settings import get_settings
 from intelligence.usage import ledger, pricing
 from intelligence.usage.circuit import Circuit
+from intelligence.usage.ledger import Outcome, Settlement
 from intelligence.usage.places import Places
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,18 @@ CallFeature = Literal["adaptive_path", "assessment", "check"]
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
 SHORTEST_ATTEMPT_SECONDS = 1.0
-DEFAULT_RETRY_AFTER_SECONDS = 30
+DEFAULT_RETRY_AFTER_SECONDS = 30.0
+OVERLOADED = 529
+# What an operator has to see to: one line each, for no student can do anything about it.
+OPERATOR_LINES = {
+    400: "the model refused a request as malformed: does ANTHROPIC_MODEL know structured output?",
+    401: "the model's provider refused the key: check ANTHROPIC_API_KEY",
+    402: "the model's provider wants to be paid: check the account behind ANTHROPIC_API_KEY",
+    403: "the key may not use this model: check ANTHROPIC_API_KEY and ANTHROPIC_MODEL",
+    404: "the model's provider does not know this model: check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL",
+    413: "the model's provider refused a request as too large",
+    429: "the spend limit of the account behind ANTHROPIC_API_KEY is reached",
+}
 
 
 class ModelUnavailable(ServiceError):
@@ -41,8 +54,8 @@ class ModelUnavailable(ServiceError):
     code = "LLM_SERVICE_UNAVAILABLE"
     message = "The tutor's model is not available at the moment. Nothing was charged; please try again shortly."
 
-    def __init__(self, retry_after_seconds: float = DEFAULT_RETRY_AFTER_SECONDS) -> None:
-        self.retry_after_seconds = max(1, round(retry_after_seconds))
+    def __init__(self, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = max(1, round(retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS))
         super().__init__(
             extra={"retry_after_seconds": self.retry_after_seconds},
             headers={"Retry-After": str(self.retry_after_seconds)},
@@ -50,16 +63,16 @@ class ModelUnavailable(ServiceError):
 
 
 class ModelAnswerInvalid(ModelUnavailable):
-    """The model answered, twice, with something that can not be used."""
+    """The model answered, and again after a correction, with something that can not be used."""
 
 
 class ModelDeclined(ModelAnswerInvalid):
-    """The model refused to answer; asking again would not help."""
+    """The model refused to answer; the same question would be refused again."""
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """A usable answer with what all attempts for it came to; `model` is the one that answered."""
+    """A usable answer, with what all attempts for it came to. `model` is the one that answered."""
 
     parsed: T
     model: str
@@ -67,3 +80,239 @@ class Answer(Generic[T]):
     tokens_used: int
     cost_usd: Decimal
     latency_ms: int
+
+
+class _Unusable(Exception):
+    """An answer that was billed and can not be used; the text says why, without quoting it."""
+
+
+async def ask(
+    prompt: Prompt[T],
+    *,
+    feature: CallFeature,
+    reservation_id: UUID | None,
+    student_id: UUID | None,
+    deadline_seconds: float,
+) -> Answer[T]:
+    """The model's answer within the deadline, retries, one repair and the wait for a place counted in.
+
+    Raises ModelUnavailable, ModelAnswerInvalid, ModelDeclined, ServiceBusy, SpendCeilingReached,
+    ServiceBudgetExhausted or ReservationClosed. Every attempt is in the ledger, whatever happens.
+    """
+    if get_settings().model_key is None:
+        raise ModelUnavailable
+    started = time.monotonic()
+    async with _places().taken(wait_seconds=deadline_seconds):
+        exchange = _Asking(prompt, feature, reservation_id, student_id, started, started + deadline_seconds)
+        return await exchange.run()
+
+
+def forget() -> None:
+    """Drop what this process knows of the provider and of its own load."""
+    _circuit.cache_clear()
+    _places.cache_clear()
+
+
+@lru_cache
+def _circuit() -> Circuit:
+    return Circuit()
+
+
+@lru_cache
+def _places() -> Places:
+    settings = get_settings()
+    return Places(running=settings.llm_concurrency, waiting=settings.llm_waiting)
+
+
+class _Asking(Generic[T]):
+    """One question until it is answered or given up."""
+
+    def __init__(
+        self,
+        prompt: Prompt[T],
+        feature: CallFeature,
+        reservation_id: UUID | None,
+        student_id: UUID | None,
+        started: float,
+        deadline: float,
+    ) -> None:
+        self.prompt = prompt
+        self.feature = feature
+        self.reservation_id = reservation_id
+        self.student_id = student_id
+        self.started = started
+        self.deadline = deadline
+        self.attempts = 0
+        self.failures = 0
+        self.repaired = False
+        self.tokens = 0
+        self.cost = Decimal(0)
+        self.model = get_settings().anthropic_model
+
+    async def run(self) -> Answer[T]:
+        """Try until there is a usable answer; each branch either waits for the next try or raises."""
+        while True:
+            if (closed_for := _circuit().open_for()) > 0:
+                raise ModelUnavailable(closed_for)
+            # After a failed connection, look before leaping: no attempt, no row, no money held for it.
+            if _circuit().unreachable and not await llm.is_reachable():
+                await self._wait(None)
+                continue
+            try:
+                parsed = await self._attempt()
+            except ProviderRefused as refused:
+                await self._after_refusal(refused)
+            except NoUsableReply as lost:
+                _circuit().unreachable = lost.unreachable
+                await self._wait(None)
+            except _Unusable as unusable:
+                if self.repaired:
+                    raise ModelAnswerInvalid from unusable
+                self.repaired = True
+                self.prompt = self.prompt.corrected(str(unusable))
+            else:
+                return Answer(
+                    parsed=parsed,
+                    model=self.model,
+                    prompt_version=self.prompt.version,
+                    tokens_used=self.tokens,
+                    cost_usd=self.cost,
+                    latency_ms=_milliseconds_since(self.started),
+                )
+
+    async def _after_refusal(self, refused: ProviderRefused) -> None:
+        if refused.status == OVERLOADED:
+            _circuit().overloaded(refused.retry_after)
+        else:
+            _circuit().answered()
+        if not refused.can_try_again:
+            line = OPERATOR_LINES.get(refused.status, "the model's provider refused a request")
+            logger.error("%s (%s)", line, refused)
+            raise ModelUnavailable from refused
+        await self._wait(refused.retry_after)
+
+    async def _wait(self, asked_for: float | None) -> None:
+        """Sleep before the next try, as long as the provider asks; raises when that is too long or too often."""
+        self.failures += 1
+        pause = asked_for
+        if pause is None:
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1), LONGEST_PAUSE_SECONDS) * random.uniform(0.75, 1)
+        too_late = time.monotonic() + pause + SHORTEST_ATTEMPT_SECONDS > self.deadline
+        if self.failures > get_settings().anthropic_max_retries or too_late:
+            raise ModelUnavailable(asked_for)
+        await asyncio.sleep(pause)
+
+    async def _attempt(self) -> T:
+        seconds = min(get_settings().anthropic_timeout, self.deadline - time.monotonic())
+        if seconds < SHORTEST_ATTEMPT_SECONDS and self.attempts > 0:
+            raise ModelUnavailable
+        self.attempts += 1
+        price = llm.current_price()
+        call = ledger.Call(
+            feature=self.feature,
+            attempt=self.attempts,
+            model=price.model,
+            prompt_version=self.prompt.version,
+            price_version=price.version,
+            worst_case_usd=llm.worst_case_usd(self.prompt),
+            seconds=seconds,
+            request_body=self.prompt.request_body(price.model),
+        )
+        call_id = await background.finish(
+            ledger.open_call(call, reservation_id=self.reservation_id, student_id=self.student_id)
+        )
+        reply, sent_at = await self._send(call_id, seconds)
+        return await self._take(call_id, reply, sent_at, price)
+
+    async def _send(self, call_id: UUID, seconds: float) -> tuple[Reply, float]:
+        """The reply and when it was asked for; an attempt that fails is settled before its error goes on."""
+        sent_at = time.monotonic()
+
+        async def settle(outcome: Outcome, code: str, request_id: str | None = None) -> None:
+            settlement = Settlement(outcome, _milliseconds_since(sent_at), request_id=request_id, error_code=code)
+            await background.finish(ledger.settle(call_id, settlement))
+
+        try:
+            async with asyncio.timeout(seconds):
+                reply = await llm.create(self.prompt, timeout_seconds=seconds)
+        except TimeoutError as error:
+            await settle("unknown", "TIMEOUT")
+            raise NoUsableReply("TIMEOUT") from error
+        except ProviderRefused as refused:
+            await settle("rejected", refused.error_code, refused.request_id)
+            raise
+        except NoUsableReply as lost:
+            await settle("unknown", lost.error_code, lost.request_id)
+            raise
+        except BaseException as error:
+            await settle("unknown", type(error).__name__)
+            raise
+        _circuit().answered()
+        return reply, sent_at
+
+    async def _take(self, call_id: UUID, reply: Reply, sent_at: float, price: pricing.Price) -> T:
+        """The parsed answer. What it cost is settled first, whether it can be used or not."""
+        cost = pricing.cost(reply.usage, _price_of(reply.model, price))
+        self.tokens += reply.usage.prompt_tokens + reply.usage.output_tokens
+        self.cost += cost
+        self.model = reply.model
+        parsed: T | None = None
+        problem: _Unusable | ModelDeclined | None = None
+        try:
+            parsed = _parse(reply, self.prompt.answer_type)
+        except (_Unusable, ModelDeclined) as error:
+            problem = error
+        await background.finish(
+            ledger.settle(
+                call_id,
+                Settlement(
+                    outcome="succeeded" if parsed is not None else "failed",
+                    latency_ms=_milliseconds_since(sent_at),
+                    usage=reply.usage,
+                    cost_usd=cost,
+                    raw_usage=reply.raw_usage | {"model": reply.model},
+                    request_id=reply.request_id,
+                    error_code=None if problem is None else _error_code(problem, reply),
+                    response_text=reply.text,
+                ),
+            )
+        )
+        if parsed is None:
+            raise problem or _Unusable
+        return parsed
+
+
+def _parse(reply: Reply, answer_type: type[T]) -> T:
+    if reply.stop_reason == "refusal":
+        raise ModelDeclined
+    if reply.stop_reason == "max_tokens":
+        raise _Unusable("it was longer than allowed and was cut off")
+    if reply.text is None:
+        raise _Unusable("it held no text")
+    try:
+        return answer_type.model_validate_json(reply.text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise _Unusable(f"{place}: {first['type']}") from error
+
+
+def _error_code(problem: _Unusable | ModelDeclined, reply: Reply) -> str:
+    if isinstance(problem, ModelDeclined):
+        return "REFUSAL"
+    return "CUT_OFF" if reply.stop_reason == "max_tokens" else "MALFORMED_ANSWER"
+
+
+def _price_of(answered_by: str, asked: pricing.Price) -> pricing.Price:
+    """The price of the model that answered, which may be another than the one asked."""
+    if answered_by == asked.model:
+        return asked
+    try:
+        return pricing.price(answered_by, datetime.now(UTC))
+    except pricing.UnpricedModel:
+        logger.warning("%s answered instead of %s and has no price: priced as %s", answered_by, asked.model, asked.model)
+        return asked
+
+
+def _milliseconds_since(moment: float) -> int:
+    return round((time.monotonic() - moment) * 1000)

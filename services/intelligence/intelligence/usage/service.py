@@ -36,6 +36,9 @@ class SpendCeilingReached(ServiceError):
     code = "SPEND_CEILING_REACHED"
     message = "This month's budget for your account is used up. It starts afresh next month."
 
+    def __init__(self, resets_at: datetime) -> None:
+        super().__init__(details={"reset_date": resets_at.isoformat()}, headers=_until(resets_at))
+
 
 class ServiceBudgetExhausted(ServiceError):
     """The whole installation's monthly spend could pass its ceiling."""
@@ -43,6 +46,9 @@ class ServiceBudgetExhausted(ServiceError):
     status = 503
     code = "SERVICE_BUDGET_EXHAUSTED"
     message = "The course's budget for this month is used up. Your quota is untouched."
+
+    def __init__(self, resets_at: datetime) -> None:
+        super().__init__(details={"reset_date": resets_at.isoformat()}, headers=_until(resets_at))
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,11 @@ def next_month(month: date) -> datetime:
     """The first moment of the month after this one, UTC."""
     following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     return datetime.combine(following, time(), UTC)
+
+
+def resets_after(moment: datetime) -> datetime:
+    """When the month of this moment ends."""
+    return next_month(moment.astimezone(UTC).date())
 
 
 def limit_of(learner: Learner, feature: Feature) -> int | None:
@@ -138,11 +149,10 @@ def refusal(
 ) -> ServiceError:
     """The error that tells a student which limit refused, and what can be done."""
     resets_at = next_month(month)
-    headers = {"Retry-After": str(max(1, int((resets_at - datetime.now(UTC)).total_seconds())))}
     if refused_by == "student_ceiling":
-        return SpendCeilingReached(details={"reset_date": resets_at.isoformat()}, headers=headers)
+        return SpendCeilingReached(resets_at)
     if refused_by == "installation_ceiling":
-        return ServiceBudgetExhausted(details={"reset_date": resets_at.isoformat()}, headers=headers)
+        return ServiceBudgetExhausted(resets_at)
     options = upgrade_options(learner)
     return QuotaExceeded(
         f"You have used all {limit} {QUOTA_NAMES[feature].replace('_', ' ')} of this month.",
@@ -155,7 +165,7 @@ def refusal(
             },
             "upgrade_option": options[-1].model_dump(mode="json") if options else None,
         },
-        headers=headers,
+        headers=_until(resets_at),
     )
 
 
@@ -231,6 +241,10 @@ async def sweep(session: AsyncSession) -> dict[str, int]:
     row = (await session.execute(text("SELECT calls, reservations FROM sweep_abandoned()"))).one()
     counts: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented way to name a row's columns
     return counts
+
+
+def _until(moment: datetime) -> dict[str, str]:
+    return {"Retry-After": str(max(1, round((moment - datetime.now(UTC)).total_seconds())))}
 
 
 def _feature_quota(used: int, limit: int | None, resets_at: datetime) -> FeatureQuota:

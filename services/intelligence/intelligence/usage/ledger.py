@@ -1,0 +1,200 @@
+"""Rows of the ledger: opened before an attempt is sent, settled once it is known what became of it."""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from intelligence.database import transaction
+from intelligence.errors import ServiceError
+from intelligence.settings import get_settings
+from intelligence.usage.pricing import TokenUsage
+from intelligence.usage.service import ServiceBudgetExhausted, SpendCeilingReached, resets_after
+
+logger = logging.getLogger(__name__)
+
+Outcome = Literal["succeeded", "rejected", "failed", "unknown"]
+
+# A crashed process's row is swept when its lease has run out: the attempt's own time and this much more.
+LEASE_MARGIN_SECONDS = 10.0
+SETTLE_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+DEADLOCK_DETECTED = "40P01"
+NO_TOKENS = TokenUsage(input_tokens=0, output_tokens=0)
+
+
+class ReservationClosed(ServiceError):
+    """The reservation was swept or its student's account deleted: there is nobody to make this call for."""
+
+    status = 503
+    code = "LLM_SERVICE_UNAVAILABLE"
+    message = "This request took too long and was given up. Nothing was charged; please try again."
+
+
+@dataclass(frozen=True)
+class Call:
+    """An attempt about to be sent, as its ledger row tells it."""
+
+    feature: str
+    attempt: int
+    model: str
+    prompt_version: str
+    price_version: str
+    worst_case_usd: Decimal
+    seconds: float
+    request_body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What became of an attempt. `error_code` is for operators, `response_text` for the audit."""
+
+    outcome: Outcome
+    latency_ms: int
+    usage: TokenUsage = NO_TOKENS
+    cost_usd: Decimal = Decimal(0)
+    raw_usage: dict[str, Any] | None = None
+    request_id: str | None = None
+    error_code: str | None = None
+    response_text: str | None = None
+
+
+async def open_call(call: Call, *, reservation_id: UUID | None, student_id: UUID | None) -> UUID:
+    """The id of a committed ledger row for an attempt that may now be sent.
+
+    Raises SpendCeilingReached, ServiceBudgetExhausted or ReservationClosed; then there is no row, so make no call.
+    """
+    call_id = uuid4()
+    try:
+        await _open(call_id, call, reservation_id, student_id)
+    except IntegrityError as error:  # the account went away between two statements
+        raise ReservationClosed from error
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != DEADLOCK_DETECTED:
+            raise
+        await _open(call_id, call, reservation_id, student_id)
+    return call_id
+
+
+async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_id: UUID | None) -> None:
+    settings = get_settings()
+    async with transaction() as session:
+        refused_by = await session.scalar(
+            _OPEN,
+            {
+                "call_id": call_id,
+                "reservation_id": reservation_id,
+                "feature": call.feature,
+                "attempt": call.attempt,
+                "model": call.model,
+                "prompt_version": call.prompt_version,
+                "price_version": call.price_version,
+                "worst_case_usd": call.worst_case_usd,
+                "student_ceiling": settings.llm_student_monthly_ceiling_usd,
+                "installation_ceiling": settings.llm_monthly_ceiling_usd,
+                "lease_seconds": call.seconds + LEASE_MARGIN_SECONDS,
+            },
+        )
+        if refused_by is not None:
+            raise _refusal(refused_by)
+        owner = await session.scalar(
+            _STORE_REQUEST,
+            {
+                "call_id": call_id,
+                "student_id": student_id,
+                "request_body": json.dumps(_storable(call.request_body)),
+            },
+        )
+        if reservation_id is not None and owner is None:
+            raise ReservationClosed
+
+
+def _refusal(refused_by: str) -> ServiceError:
+    if refused_by == "reservation_closed":
+        return ReservationClosed()
+    reset = resets_after(datetime.now(UTC))
+    return SpendCeilingReached(reset) if refused_by == "student_ceiling" else ServiceBudgetExhausted(reset)
+
+
+async def settle(call_id: UUID, settlement: Settlement) -> None:
+    """Close the row. Tries again while the database is away or a lock is contested: an answer's cost is lost otherwise.
+
+    When it gives up, the row stays open and the sweeper settles it as unknown.
+    """
+    for pause in (*SETTLE_PAUSES_SECONDS, None):
+        try:
+            return await _settle(call_id, settlement)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if pause is None:
+                logger.exception("call %s (%s) could not be settled", call_id, settlement.outcome)
+                raise
+            logger.warning("call %s is not settled yet: %s", call_id, type(error).__name__)
+            await asyncio.sleep(pause)
+    return None
+
+
+async def _settle(call_id: UUID, settlement: Settlement) -> None:
+    usage = settlement.usage
+    async with transaction() as session:
+        await session.execute(
+            _SETTLE,
+            {
+                "call_id": call_id,
+                "outcome": settlement.outcome,
+                "success": settlement.outcome == "succeeded",
+                "tokens_input": usage.prompt_tokens,
+                "tokens_cache_write": usage.cache_write,
+                "tokens_cache_read": usage.cache_read,
+                "tokens_output": usage.output_tokens,
+                "cost_usd": settlement.cost_usd,
+                "usage": None if settlement.raw_usage is None else json.dumps(_storable(settlement.raw_usage)),
+                "latency_ms": settlement.latency_ms,
+                "request_id": settlement.request_id,
+                "error_code": settlement.error_code,
+            },
+        )
+        if settlement.response_text is not None:
+            await session.execute(
+                _STORE_RESPONSE, {"call_id": call_id, "response_text": _storable(settlement.response_text)}
+            )
+
+
+def _storable(value: Any) -> Any:
+    """The same JSON without what PostgreSQL's text can not hold: NUL characters and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _storable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_storable(inner) for inner in value]
+    return value
+
+
+_OPEN = text(
+    "SELECT open_llm_call(CAST(:call_id AS uuid), CAST(:reservation_id AS uuid), CAST(:feature AS text), "
+    "CAST(:attempt AS integer), CAST(:model AS text), CAST(:prompt_version AS text), CAST(:price_version AS text), "
+    "CAST(:worst_case_usd AS numeric), CAST(:student_ceiling AS numeric), CAST(:installation_ceiling AS numeric), "
+    "make_interval(secs => CAST(:lease_seconds AS double precision)))"
+)
+# The text belongs to the ledger row's student, or to the one a call without a reservation is made for.
+_STORE_REQUEST = text(
+    "INSERT INTO llm_exchanges (call_id, student_id, request_body) "
+    "SELECT call_id, coalesce(student_id, CASE WHEN reservation_id IS NULL THEN CAST(:student_id AS uuid) END), "
+    "CAST(:request_body AS jsonb) FROM llm_usage_logs WHERE call_id = CAST(:call_id AS uuid) RETURNING student_id"
+)
+_SETTLE = text(
+    "SELECT settle_llm_call(CAST(:call_id AS uuid), CAST(:outcome AS text), CAST(:success AS boolean), "
+    "CAST(:tokens_input AS integer), CAST(:tokens_cache_write AS integer), CAST(:tokens_cache_read AS integer), "
+    "CAST(:tokens_output AS integer), CAST(:cost_usd AS numeric), CAST(:usage AS jsonb), CAST(:latency_ms AS integer), "
+    "CAST(:request_id AS text), CAST(:error_code AS text))"
+)
+_STORE_RESPONSE = text(
+    "UPDATE llm_exchanges SET response_text = :response_text WHERE call_id = CAST(:call_id AS uuid)"
+)

@@ -1,0 +1,145 @@
+"""What stands in the way of a start is said in one clear line, and nothing is left half started."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devstack.commands import only_one, table
+from devstack.plan import CannotStart, Ports, make_plan, port_in_use, read_env_file
+from devstack.processes import Child, Program
+from devstack.servers import Postgres, free_space, private_home, private_home_path
+from devstack.stack import Stack
+from tests.conftest import ROOT, Servers, free_plan
+
+
+def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+    plan = free_plan(tmp_path / "state")
+    with socket.create_server(("127.0.0.1", plan.ports.redis)):
+        stack = Stack(plan)
+        with pytest.raises(CannotStart) as refused:
+            stack.start()
+    assert str(refused.value).startswith(f"Port {plan.ports.redis} (Redis) is in use by another program.")
+    assert stack.children == {}
+    assert not (plan.state / "postgres").exists()
+
+
+def test_no_two_ports_of_a_block_are_the_same() -> None:
+    ports = Ports(8000).named()
+    assert len(set(ports.values())) == len(ports)
+    assert ports["the gateway"] == 8000
+
+
+@pytest.mark.parametrize(("given", "said"), [("eight", "PORT should be a number"), ("60000", "out of range")])
+def test_a_wrong_port_is_said_plainly(tmp_path: Path, given: str, said: str) -> None:
+    with pytest.raises(CannotStart, match=said):
+        make_plan(ROOT, state=tmp_path, environment={"PORT": given})
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# note\nexport PORT='8123'\nREDIS_URL=redis://there/0 # why\nEMPTY=\n")
+    found = read_env_file(tmp_path / ".env")
+    assert found == {"PORT": "8123", "REDIS_URL": "redis://there/0", "EMPTY": ""}
+    assert read_env_file(tmp_path / "none") == {}
+
+
+def test_real_servers_are_used_where_they_are_named(tmp_path: Path) -> None:
+    given = {
+        "DATABASE_URL": "postgresql://me:secret@db.example:5433/courses",
+        "REDIS_URL": "redis://cache.example/1",
+        "CLOUDFLARE_R2_ENDPOINT": "https://r2.example",
+        "ANTHROPIC_API_KEY": "sk-ant-api03-realistic",
+    }
+    plan = make_plan(ROOT, state=tmp_path, environment=given)
+    assert [plan.own_postgres, plan.own_redis, plan.own_s3, plan.simulated_model] == [False] * 4
+    assert plan.core_database_url.startswith("postgresql://core_service:")
+    assert plan.core_database_url.endswith("@db.example:5433/courses")
+    assert plan.redis_url == "redis://cache.example/1"
+    assert plan.s3_endpoint == "https://r2.example"
+
+
+@pytest.mark.parametrize("key", ["", "your-key-here", "sk-ant-...", "changeme"])
+def test_a_placeholder_key_counts_as_none(tmp_path: Path, key: str) -> None:
+    plan = make_plan(ROOT, state=tmp_path, environment={"ANTHROPIC_API_KEY": key})
+    assert plan.simulated_model
+    assert "simulated" in table(plan)
+
+
+def test_secrets_are_kept_and_only_for_their_owner(tmp_path: Path) -> None:
+    first = make_plan(ROOT, state=tmp_path, environment={}).secrets
+    assert make_plan(ROOT, state=tmp_path, environment={}).secrets == first
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
+    assert len(set(first.values())) == len(first)
+
+
+def test_a_second_start_of_the_same_folder_is_refused(tmp_path: Path) -> None:
+    plan = make_plan(ROOT, state=tmp_path, environment={})
+    with only_one(plan), pytest.raises(CannotStart, match="running already"), only_one(plan):
+        pass
+
+
+def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devstack.servers.FREE_BYTES_NEEDED", 10**18)
+    with pytest.raises(CannotStart, match="disk is nearly full"):
+        free_space(tmp_path)
+
+
+def test_a_foreign_data_folder_is_left_alone(servers: Servers, tmp_path: Path) -> None:
+    assert servers.stack.postgres is not None
+    foreign = Postgres(servers.stack.plan, servers.stack.postgres.bin, tmp_path / "data", None)
+    foreign.data.mkdir()
+    (foreign.data / "thesis.txt").write_text("mine")
+    with pytest.raises(CannotStart, match="holds no database"):
+        foreign.initialise()
+    (foreign.data / "PG_VERSION").write_text("9\n")
+    with pytest.raises(CannotStart, match="was made by PostgreSQL 9"):
+        foreign.initialise()
+    assert (foreign.data / "thesis.txt").read_text() == "mine"
+
+
+def test_a_server_on_our_port_that_is_not_ours_is_not_written_to(servers: Servers, tmp_path: Path) -> None:
+    assert servers.stack.postgres is not None
+    impostor = Postgres(servers.stack.plan, servers.stack.postgres.bin, tmp_path, servers.stack.postgres.account)
+    with pytest.raises(CannotStart, match="is not ours"):
+        impostor.ready()
+
+
+def test_a_private_home_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
+    place = private_home_path(tmp_path)
+    place.symlink_to(tmp_path)
+    try:
+        with pytest.raises((CannotStart, FileExistsError)):
+            private_home(tmp_path)
+    finally:
+        place.unlink()
+
+
+def program(tmp_path: Path, code: str) -> Program:
+    return Program("probe", [sys.executable, "-c", code], dict(os.environ), tmp_path, ready=lambda: False)
+
+
+def test_a_program_that_ends_while_starting_shows_its_last_words(tmp_path: Path) -> None:
+    child = Child(program(tmp_path, "raise SystemExit('no such setting: COURSE')"), tmp_path / "probe.log")
+    child.start()
+    with pytest.raises(CannotStart, match="no such setting: COURSE"):
+        child.wait_until_ready(20)
+
+
+def test_what_a_killed_stack_left_behind_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    plan = free_plan(tmp_path / "state")
+    ours = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(plan.state)])
+    foreign = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd="/")
+    try:
+        (plan.state / "pids.json").write_text(json.dumps({"probe": ours.pid, "other": foreign.pid}))
+        Stack(plan)._end_leftovers()
+        assert ours.wait(10) != 0
+        assert foreign.poll() is None
+        assert not port_in_use(plan.ports.gateway)
+    finally:
+        for process in (ours, foreign):
+            process.kill()
+            process.wait()
