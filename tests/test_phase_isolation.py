@@ -50,7 +50,8 @@ def run(command: list[str]) -> dict[str, object]:
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    seen: dict[str, object] = json.loads(result.stdout)
+    return seen
 
 
 def assert_everything_answered(seen: dict[str, object]) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from devstack import services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
 from devstack.servers import answers
 from devstack.stack import Stack, remove_data
@@ -33,8 +34,8 @@ def table(plan: Plan) -> str:
     model = f"simulated, http://127.0.0.1:{ports.model_simulator}" if plan.simulated_model else "the provider's API"
     rows = [
         ("gateway", url),
-        ("core", f"http://127.0.0.1:{ports.core}/docs"),
-        ("intelligence", f"http://127.0.0.1:{ports.intelligence}/docs"),
+        ("core", f"http://127.0.0.1:{ports.core}/api/v1/docs"),
+        ("intelligence", f"http://127.0.0.1:{ports.intelligence}/api/v2/docs"),
         ("model", model),
         ("psql", f"psql {plan.database_url}"),
         ("Redis", plan.redis_url),
@@ -196,3 +197,26 @@ def clean() -> None:
         with only_one(plan):
             remove_data(plan)
         typer.echo(f"Removed the local data ({DATABASE} and its bucket).")
+
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(context_settings=PASS_ON)
+def core(context: typer.Context) -> None:
+    """Run one of core's commands with the settings of the local stack: `core create-student --help`."""
+    _become("core", context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def intelligence(context: typer.Context) -> None:
+    """Run one of intelligence's commands with the settings of the local stack: `intelligence check-model`."""
+    _become("intelligence", context.args)
+
+
+def _become(room: str, arguments: list[str]) -> None:
+    with one_clear_line():
+        plan = make_plan(ROOT)
+    program = services.environment_folder(plan, room) / room
+    environment = services.core_environment(plan) if room == "core" else services.intelligence_environment(plan)
+    os.execve(program, [room, *arguments], {**os.environ, **environment})  # noqa: S606  # our own program, no shell

@@ -1,7 +1,7 @@
 """Quota and cost as they go over the wire. Money in US dollars, as numbers."""
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -133,3 +133,18 @@ class CostSummary(Response):
     failed_requests: int
     active_students: int
     breakdown_by_feature: list[FeatureCost]
+
+
+class UsageExport(Response):
+    """Everything intelligence keeps on one student, each list oldest first."""
+
+    student_id: UUID
+    exported_at: AwareDatetime
+    adaptive_paths: list[dict[str, Any]]
+    completed_recommendations: list[dict[str, Any]]
+    submissions: list[dict[str, Any]]
+    feedback: list[dict[str, Any]]
+    quotas: list[dict[str, Any]]
+    monthly_spend: list[dict[str, Any]]
+    model_calls: list[dict[str, Any]]
+    model_exchanges: list[dict[str, Any]]

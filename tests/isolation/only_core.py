@@ -49,7 +49,7 @@ def call_everything(base_url: str, service_token: str) -> dict[str, int]:
     with httpx.Client(base_url=base_url, timeout=20) as client:
         operations = {
             f"{method.upper()} {path}"
-            for path, methods in client.get("/openapi.json").json()["paths"].items()
+            for path, methods in client.get("/api/v1/openapi.json").json()["paths"].items()
             for method in methods
             if path.startswith("/api/v1")
         }

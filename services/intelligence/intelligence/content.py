@@ -6,6 +6,10 @@ import time
 from dataclasses import dataclass
 
 from pydantic import ValidationError
+
+from intelligence.errors import ServiceError
+from intelligence.settings import get_settings
+from intelligence.storage import Storage, StorageError, open_storage
 from shared_schemas.course import (
     AssessmentSet,
     Course,
@@ -15,10 +19,6 @@ from shared_schemas.course import (
     RubricSet,
     SectionOutline,
 )
-
-from intelligence.errors import ServiceError
-from intelligence.settings import get_settings
-from intelligence.storage import Storage, StorageError, open_storage
 
 logger = logging.getLogger(__name__)
 

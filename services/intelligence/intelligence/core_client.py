@@ -7,11 +7,11 @@ from uuid import UUID
 
 import httpx
 from pydantic import BaseModel, ValidationError
-from shared_schemas.claims import Learner
-from shared_schemas.learners import LearnerSnapshot
 
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
+from shared_schemas.claims import Learner
+from shared_schemas.learners import LearnerSnapshot
 
 logger = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ def engine() -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=True,
+        hide_parameters=True,  # they hold what students wrote, and errors are logged
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": COMMAND_SECONDS,
@@ -46,7 +47,7 @@ def _sessions() -> async_sessionmaker[AsyncSession]:
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[AsyncSession]:
-    """A short transaction of its own: committed on the way out, rolled back on any error. Never held over a network call."""
+    """A short transaction of its own, committed on the way out. Never hold one over a network call."""
     async with _sessions().begin() as session:
         yield session
 
@@ -59,6 +60,14 @@ async def request_session() -> AsyncIterator[AsyncSession]:
 
 # scope="function": the commit comes before the answer is sent, so a failed commit is a 500 and never a false success.
 Session = Annotated[AsyncSession, Depends(request_session, scope="function")]
+
+
+def describe(error: Exception) -> str:
+    """What an operator may read in a log of a database error: never PostgreSQL's own message, which can quote rows."""
+    original = getattr(error, "orig", None)
+    cause = getattr(original, "__cause__", None)
+    parts = [type(error).__name__, getattr(original, "sqlstate", None), getattr(cause, "constraint_name", None)]
+    return " ".join(str(part) for part in parts if part)
 
 
 async def dispose() -> None:

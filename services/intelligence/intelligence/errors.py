@@ -8,8 +8,8 @@ from shared_schemas.errors import ErrorBody, ErrorEnvelope
 class ServiceError(Exception):
     """An expected refusal.
 
-    A subclass stands beside the function that raises it and sets `status` and `code`; `details` explains it to programs;
-    `extra` holds members that stand beside `details` inside `error`; `headers` go out with the answer.
+    A subclass stands beside the function that raises it and sets `status` and `code`; `details` explains it to
+    programs; `extra` holds members that stand beside `details` inside `error`; `headers` go out with the answer.
     """
 
     status: int = 500

@@ -4,6 +4,7 @@ One call here is one HTTP attempt. Retries, the ledger and money are the busines
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ from intelligence.settings import get_settings
 from intelligence.usage import pricing
 
 T = TypeVar("T", bound=BaseModel)
+
+# At DEBUG, which ANTHROPIC_LOG can switch on, the SDK logs whole prompts.
+logging.getLogger("anthropic").setLevel(logging.WARNING)
 
 CONNECT_SECONDS = 5.0
 TRY_AGAIN_STATUSES = frozenset({408, 409, 429})

@@ -4,20 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from shared_schemas.claims import Learner
 
 from intelligence import core_client
 from intelligence.core_client import Unauthorized
 from intelligence.errors import ServiceError
-from intelligence.settings import get_settings
-
-PREMIUM_PRICING = {"monthly": 9.99, "annual": 99.99}
-PRO_PRICING = {"monthly": 19.99, "annual": None}
-PREMIUM_BENEFITS = [
-    "All six chapters",
-    "A personal learning path, made from your own quiz results",
-    "Graded, written feedback on open questions",
-]
+from intelligence.plans import PREMIUM_BENEFITS, PREMIUM_PRICING, upgrade_url
+from shared_schemas.claims import Learner
 
 
 class PremiumRequired(ServiceError):
@@ -42,11 +34,6 @@ class AdminRequired(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(extra={"required_role": "admin"})
-
-
-def upgrade_url() -> str:
-    """Where a student can buy a better plan."""
-    return f"{get_settings().public_url.rstrip('/')}/upgrade"
 
 
 async def current_learner(request: Request) -> Learner:

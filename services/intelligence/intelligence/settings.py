@@ -33,11 +33,10 @@ OptionalUsd = Annotated[Decimal | None, BeforeValidator(_none_if_empty)]
 class Settings(BaseSettings):
     """Everything intelligence can be told. Money in US dollars, times in seconds unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     environment: Literal["development", "production"] = "development"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     public_url: str = "http://localhost:8000"
 
     intelligence_database_url: SecretStr | None = None

@@ -1,7 +1,7 @@
 """Tells plain gibberish from an answer, however poor. Pure, and in doubt on the student's side.
 
-Only what no reader could call an answer is refused: one thing over and over, no word at all, or mostly words that nobody
-could pronounce. Words are judged in the Latin alphabet alone; other scripts pass.
+Only what no reader could call an answer is refused: one thing over and over, no word at all, or mostly words that
+nobody could pronounce. Words are judged in the Latin alphabet alone; other scripts pass.
 """
 
 import re

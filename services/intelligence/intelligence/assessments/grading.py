@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model, model_validator
@@ -71,7 +71,7 @@ class Result:
 
 
 def assignment(course: LoadedCourse, question_id: str, answer: str) -> Assignment:
-    """The answer made ready for grading: orders to the grader taken out, personal data masked. KeyError: no such question."""
+    """The answer made ready: orders to the grader taken out, personal data masked. KeyError: no such question."""
     question = course.question(question_id)
     if question is None:
         raise KeyError(question_id)
@@ -148,7 +148,7 @@ def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID) -> Res
 
 
 def is_sampled(submission_id: UUID) -> bool:
-    """Whether this is the one in ten that a person looks at without a cause; always the same for the same submission."""
+    """Whether this is the one in ten that a person looks at without a cause; always the same for one submission."""
     return hashlib.sha256(submission_id.bytes).digest()[0] * REVIEWED_ONE_IN < 2**8
 
 
@@ -164,5 +164,5 @@ def _answer_type(criterion_ids: tuple[str, ...]) -> type[GradeAnswer]:
     return create_model(
         "GradeAnswer",
         __base__=GradeAnswer,
-        __validators__={"holds_each_criterion_once": model_validator(mode="after")(holds_each_criterion_once)},
+        __validators__={"holds_each": cast("Any", model_validator(mode="after")(holds_each_criterion_once))},
     )

@@ -6,7 +6,7 @@ piece of the question or of the rubric shows nothing. Full credit is all points 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -17,11 +17,17 @@ from shared_schemas.course import Rubric, RubricCriterion
 CREDIT: dict[Level, Decimal] = {"full": Decimal(1), "partial": Decimal("0.5"), "none": Decimal(0)}
 FEWEST_QUOTE_WORDS = 3
 FEWEST_QUOTE_CHARACTERS = 8  # for scripts that do not part their words
-COPIED_SHARE = 0.7
-COPIED_RUN = 8
+COPIED_FROM_QUESTION_SHARE = 0.7
+# Students never see the levels, and a good answer may hit their words by chance: only a long verbatim run is a copy.
+COPIED_FROM_RUBRIC_SHARE = 0.9
+COPIED_FROM_RUBRIC_RUN = 12
 
+# written as code points, since looking alike is the point of them
+_DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033"
+_SINGLE_QUOTES = "\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u0060\u00b4"
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 _SAME_CHARACTER = str.maketrans(
-    {**dict.fromkeys("“”„‟«»″", '"'), **dict.fromkeys("‘’‚‛‹›′`´", "'"), **dict.fromkeys("‐‑‒–—−", "-")}
+    dict.fromkeys(_DOUBLE_QUOTES, '"') | dict.fromkeys(_SINGLE_QUOTES, "'") | dict.fromkeys(_DASHES, "-")
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _GAP = re.compile(r"\s*(?:\[\s*(?:\.{3,}|…)\s*\]|\.{3,}|…)\s*")
@@ -65,9 +71,13 @@ def grade(rubric: Rubric, verdicts: Iterable[Verdict], *, answer: str, question:
     ``answer`` is the text the model was shown.
     """
     by_id = {verdict.criterion_id: verdict for verdict in verdicts}
-    foreign = [question, *(level for c in rubric.criteria for level in (c.levels.full, c.levels.partial, c.levels.none))]
+    levels = [level for c in rubric.criteria for level in (c.levels.full, c.levels.partial, c.levels.none)]
+
+    def counts(quote: str) -> bool:
+        return quote_counts(quote, answer, question=question, rubric_texts=levels)
+
     graded = tuple(
-        _grade_criterion(criterion, by_id.get(criterion.criterion_id), answer, foreign, off_topic=off_topic)
+        _grade_criterion(criterion, None if off_topic else by_id.get(criterion.criterion_id), counts)
         for criterion in rubric.criteria
     )
     score = sum((one.points for one in graded), Decimal(0)).quantize(Decimal("0.1"))
@@ -75,40 +85,41 @@ def grade(rubric: Rubric, verdicts: Iterable[Verdict], *, answer: str, question:
 
 
 def _grade_criterion(
-    criterion: RubricCriterion, verdict: Verdict | None, answer: str, foreign: list[str], *, off_topic: bool
+    criterion: RubricCriterion, verdict: Verdict | None, counts: Callable[[str], bool]
 ) -> CriterionGrade:
-    if verdict is None or off_topic or verdict.level == "none":
-        why = verdict.why if verdict else ""
-        return CriterionGrade(criterion, "none", Decimal(0), "", why, supported=True)
-    if not quote_counts(verdict.evidence, answer, foreign):
+    if verdict is None or verdict.level == "none":
+        return CriterionGrade(criterion, "none", Decimal(0), "", verdict.why if verdict else "", supported=True)
+    if not counts(verdict.evidence):
         return CriterionGrade(criterion, "none", Decimal(0), "", "", supported=False)
     points = criterion.points * CREDIT[verdict.level]
     return CriterionGrade(criterion, verdict.level, points, verdict.evidence.strip(), verdict.why, supported=True)
 
 
-def quote_counts(quote: str, answer: str, foreign: Iterable[str]) -> bool:
-    """Whether the quote is a verbatim piece of the answer and the student's own words.
+def quote_counts(quote: str, answer: str, *, question: str, rubric_texts: Iterable[str] = ()) -> bool:
+    """Whether the quote is a verbatim piece of the answer, of three words or more, and the student's own.
 
     Case, white space and typographic variants do not matter; pieces joined by an ellipsis must stand in their order.
-    ``foreign`` texts are the first the question, then the rubric's.
     """
     pieces = [piece for part in _GAP.split(quote) if (piece := _plain(part))]
-    text = _plain(answer)
+    words = [word for piece in pieces for word in _WORDS.findall(piece)]
+    if len(words) < FEWEST_QUOTE_WORDS and not _is_long_without_spaces(pieces):
+        return False
+    if not _stand_in_order(pieces, _plain(answer)):
+        return False
+    if _longest_run(words, question) >= COPIED_FROM_QUESTION_SHARE * len(words):
+        return False
+    runs = [_longest_run(words, text) for text in rubric_texts]
+    return not any(run >= max(COPIED_FROM_RUBRIC_RUN, COPIED_FROM_RUBRIC_SHARE * len(words)) for run in runs)
+
+
+def _stand_in_order(pieces: Iterable[str], text: str) -> bool:
     position = 0
     for piece in pieces:
         found = text.find(piece, position)
         if found < 0:
             return False
         position = found + len(piece)
-    words = [word for piece in pieces for word in _WORDS.findall(piece)]
-    if len(words) < FEWEST_QUOTE_WORDS and not _is_long_without_spaces(pieces):
-        return False
-    question, *rubric_texts = foreign
-    if _longest_run(words, question) >= COPIED_SHARE * len(words):
-        return False
-    return not any(
-        (run := _longest_run(words, level)) >= COPIED_RUN and run >= COPIED_SHARE * len(words) for level in rubric_texts
-    )
+    return True
 
 
 def _is_long_without_spaces(pieces: list[str]) -> bool:

@@ -36,7 +36,9 @@ class Feedback:
     whys: list[str]
 
 
-def feedback(grade: Grade, words: Words, *, rubric: Rubric, question: str, answer: str, titles: dict[str, str]) -> Feedback:
+def feedback(
+    grade: Grade, words: Words, *, rubric: Rubric, question: str, answer: str, titles: dict[str, str]
+) -> Feedback:
     """The feedback to a grade. ``titles``: section id to title, for what to read again.
 
     A sentence of the model that shares six words in a row with the answer key, and did not take them from the student,
@@ -49,7 +51,11 @@ def feedback(grade: Grade, words: Words, *, rubric: Rubric, question: str, answe
         for one, why in zip(grade.criteria, whys, strict=True)
         if one.level != "full"
     ]
-    strengths = [] if grade.off_topic or not grade.score else _items(words.strengths, key) or _shown(grade)
+    strengths: list[str] = []
+    if grade.score:
+        # Where a credit was taken away, the model's praise may speak of it: then only what counted is named.
+        all_counted = all(one.supported for one in grade.criteria)
+        strengths = (_items(words.strengths, key) if all_counted else []) or _shown(grade)
     improvements = (missed + _items(words.improvements, key))[:MOST_ITEMS]
     if grade.off_topic:
         improvements = [f"Answer what was asked: {question}"]
@@ -77,7 +83,7 @@ def _plain_why(one: CriterionGrade) -> str:
 
 
 def _shown(grade: Grade) -> list[str]:
-    return [f"{one.criterion.name}: “{one.evidence}”" for one in grade.criteria if one.level == "full"]
+    return [f"{one.criterion.name}: “{one.evidence}”" for one in grade.criteria if one.level != "none"]
 
 
 def _items(texts: Iterable[str], key: set[tuple[str, ...]]) -> list[str]:

@@ -41,7 +41,7 @@ class WeakArea:
 
 @dataclass(frozen=True)
 class Step:
-    """A section worth the student's time. ``weight`` ranks it; ``score`` is the section's latest quiz score in percent."""
+    """A section worth the student's time. ``weight`` ranks it; ``score`` is its latest quiz score in percent."""
 
     chapter_id: str
     section_id: str
@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Weak areas in course order, and candidate steps with the most urgent first (never empty where a section is open)."""
+    """Weak areas in course order; candidate steps, the most urgent first, and none only where nothing is open."""
 
     weak_areas: tuple[WeakArea, ...]
     candidates: tuple[Step, ...]
@@ -189,7 +189,7 @@ class _Learner:
             if score is not None and score < WEAK_SCORE:
                 steps.append(self._missed(chapter, section, score, weak_by_score))
             elif weak_by_score and score is None:
-                reason = f"Your best score in “{chapter.title}” is {self.best[chapter.chapter_id]} %; read this section again."
+                reason = f"Your best score in “{chapter.title}” is {self.best[chapter.chapter_id]} %; read this again."
                 steps.append(self._step(chapter, section, "review", 70, "high", reason))
             if weak and "time" in weak.causes and self._time(chapter, section) > SLOW_RATIO * self.average_section_time:
                 reason = "You spent much longer here than on your other sections; a second look can make it click."
@@ -233,6 +233,8 @@ class _Learner:
                 if concept not in teachers or teachers[concept][1].section_id == gap.section_id:
                     continue
                 chapter, section = teachers[concept]
+                if gap.score is None and gap.chapter_id == chapter.chapter_id:
+                    continue  # the whole chapter is to be read again, in its own order
                 score = self._score(section)
                 if (score is not None and score < WEAK_SCORE) or not self._is_completed(chapter, section):
                     reason = f"“{gap.title}” builds on this section, and it is not firm yet."
@@ -261,7 +263,7 @@ class _Learner:
             for section in chapter.sections
         ]
 
-    def _step(
+    def _step(  # noqa: PLR0917  # a table row, read best in one line
         self,
         chapter: ChapterOutline,
         section: SectionOutline,

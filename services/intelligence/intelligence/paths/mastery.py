@@ -1,7 +1,7 @@
 """How well a student masters each chapter, estimated from quiz marks alone. Pure.
 
-Two-level Elo: one ability of the learner and one for each chapter, mixed half and half; a step is K = 0.8 / (1 + 0.02 n)
-after n observations. Of the cold-start models compared on public quiz data it predicts best for its size. A verdict is
+Two-level Elo: one ability of the learner and one for each chapter, mixed half and half; a step is K =
+0.8 / (1 + 0.02 n) after n observations. Of the cold-start models compared it predicts best for its size. A verdict is
 given only when the evidence carries it: 8 of 10 right leaves a chance of 31 % that the skill is below 0.7.
 """
 
@@ -41,7 +41,7 @@ class _Ability:
 
 
 def mastery_by_chapter(attempts: Iterable[QuizAttemptFacts]) -> dict[str, Mastery]:
-    """Mastery of every chapter with an attempt. ``attempts`` oldest first; only the latest mark on a question is evidence."""
+    """Mastery of every chapter with an attempt. ``attempts`` oldest first; a question's latest mark is the evidence."""
     learner = _Ability()
     chapters: dict[str, _Ability] = {}
     latest: dict[str, dict[str, int]] = {}
@@ -65,7 +65,7 @@ def _expected(learner: _Ability, chapter: _Ability) -> float:
 
 
 def probability_of_mastery(right: float, answered: int) -> float:
-    """Probability that the skill is above 0.7 after ``right`` of ``answered``, from a uniform prior (a Beta posterior)."""
+    """Probability that the skill is above 0.7 after ``right`` of ``answered``: a Beta posterior on a uniform prior."""
     trials = answered + 1
     return sum(
         comb(trials, k) * MASTERED_SKILL**k * (1 - MASTERED_SKILL) ** (trials - k) for k in range(round(right) + 1)

@@ -1,17 +1,18 @@
 """Making a path, giving one again, and following one."""
 
-import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import text, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intelligence import content, core_client, llm
+from intelligence import background, content, core_client, llm
 from intelligence.content import LoadedCourse
 from intelligence.database import transaction
 from intelligence.errors import ServiceError
@@ -20,6 +21,7 @@ from intelligence.paths import analysis as analyses
 from intelligence.paths import stored, wording
 from intelligence.paths.analysis import Analysis
 from intelligence.paths.stored import StoredPath
+from intelligence.paths.wording import WordedPath
 from intelligence.settings import get_settings
 from intelligence.usage import metering
 from intelligence.usage.metering import ModelUnavailable
@@ -70,7 +72,12 @@ class ReservationLost(ModelUnavailable):
     """The reservation ran out before the path was ready; it has been given back."""
 
 
-_background: set[asyncio.Task[None]] = set()
+Report = Callable[[Stage], None]
+Remember = Callable[[AsyncSession, AdaptivePath], Awaitable[None]]
+
+
+async def _remember_nothing(_session: AsyncSession, _answer: AdaptivePath) -> None:
+    return None
 
 
 async def create_path(
@@ -79,11 +86,13 @@ async def create_path(
     tier: SubscriptionTier,
     force_refresh: bool,
     include_reasoning: bool,
-    report: Callable[[Stage], None] = lambda _: None,
+    report: Report = lambda _: None,
+    remember: Remember = _remember_nothing,
 ) -> AdaptivePath:
     """A path for this student: the one of the last 24 hours while it still fits, otherwise a new one.
 
-    Either takes one quota unit; any failure gives it back. ``report`` is told each stage as it begins.
+    Either takes one quota unit; any failure gives it back. ``report`` is told each stage as it begins; ``remember`` is
+    called in the transaction that makes the path final.
     """
     if not get_settings().enable_adaptive_paths:
         raise FeatureDisabled
@@ -92,56 +101,65 @@ async def create_path(
     completed = analyses.quizzes_taken(snapshot)
     if completed < REQUIRED_QUIZZES:
         raise InsufficientData(completed)
-    course = await content.current_course()
+    work = _Work(
+        learner=learner,
+        snapshot=snapshot,
+        course=await content.current_course(),
+        include_reasoning=include_reasoning,
+        remember=remember,
+    )
     if get_settings().enable_phase2_caching and not force_refresh:
-        given_again = await _give_again(learner, snapshot, course)
+        given_again = await _give_again(work)
         if given_again is not None:
-            return stored.answer(given_again, cached=True, include_reasoning=include_reasoning)
-    analysis = analyses.analyse(snapshot, course.course, tier)
-    made = await _make(learner, snapshot, course, analysis, report)
-    return stored.answer(made, cached=False, include_reasoning=include_reasoning)
+            return given_again
+    return await _make(work, analyses.analyse(snapshot, work.course.course, tier), report)
 
 
-async def _give_again(learner: Learner, snapshot: LearnerSnapshot, course: LoadedCourse) -> StoredPath | None:
+@dataclass(frozen=True)
+class _Work:
+    """What one request for a path works with."""
+
+    learner: Learner
+    snapshot: LearnerSnapshot
+    course: LoadedCourse
+    include_reasoning: bool
+    remember: Remember
+
+
+async def _give_again(work: _Work) -> AdaptivePath | None:
     """The student's last path with a quota unit taken for it, or None when it no longer fits."""
-    remembered = await stored.recall(learner.student_id)
-    if remembered is not None and not _fits(remembered, snapshot, course):
-        return None
+    path = await stored.recall(work.learner.student_id)
     async with transaction() as session:
-        if remembered is None or not await stored.is_active(session, remembered.path_id):
-            remembered = await stored.latest_active(session, learner.student_id)
-        if remembered is None or not _fits(remembered, snapshot, course):
+        if path is None or not _fits(path, work) or not await stored.is_active(session, path.path_id):
+            path = await stored.latest_active(session, work.learner.student_id)
+        if path is None or not _fits(path, work):
             return None
+        answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
+        await work.remember(session, answer)
         reservation_id = await reserve(
             session,
-            learner=learner,
+            learner=work.learner,
             feature="adaptive_path",
-            reference_id=remembered.path_id,
+            reference_id=path.path_id,
             worst_case_usd=Decimal(0),
             lease_seconds=LEASE_SECONDS,
         )
         await close_reservation(session, reservation_id, keep=True)
-    return remembered
+    return answer
 
 
-def _fits(path: StoredPath, snapshot: LearnerSnapshot, course: LoadedCourse) -> bool:
-    gone = any(course.section(step.chapter_id, step.section_id) is None for step in path.recommendations)
-    return not gone and not stored.is_outdated(path, snapshot)
+def _fits(path: StoredPath, work: _Work) -> bool:
+    gone = any(work.course.section(step.chapter_id, step.section_id) is None for step in path.recommendations)
+    return not gone and not stored.is_outdated(path, work.snapshot)
 
 
-async def _make(
-    learner: Learner,
-    snapshot: LearnerSnapshot,
-    course: LoadedCourse,
-    analysis: Analysis,
-    report: Callable[[Stage], None],
-) -> StoredPath:
+async def _make(work: _Work, analysis: Analysis, report: Report) -> AdaptivePath:
     prompt = wording.prompt(analysis)
     path_id = uuid4()
     async with transaction() as session:
         reservation_id = await reserve(
             session,
-            learner=learner,
+            learner=work.learner,
             feature="adaptive_path",
             reference_id=path_id,
             worst_case_usd=llm.worst_case_usd(prompt),
@@ -153,38 +171,44 @@ async def _make(
             prompt,
             feature="adaptive_path",
             reservation_id=reservation_id,
-            student_id=learner.student_id,
+            student_id=work.learner.student_id,
             deadline_seconds=DEADLINE_SECONDS,
         )
-        steps, reasoning = wording.choose(answer.parsed, analysis.candidates)
-        async with transaction() as session:
-            row = await _store(
-                session,
-                PathRow(
-                    path_id=path_id,
-                    student_id=learner.student_id,
-                    status="active",
-                    content_version=course.course.content_version,
-                    recommendations=[step.model_dump() for step in steps],
-                    reasoning=reasoning,
-                    basis=analysis.best_scores,
-                    # the moment the facts are from: a quiz taken while the model was at work is a newer one
-                    generated_at=snapshot.taken_at,
-                    expires_at=snapshot.taken_at + LIFETIME,
-                ),
-            )
-            if not await close_reservation(session, reservation_id, keep=True):
-                raise ReservationLost
-    except ModelUnavailable as error:
-        await _give_back(reservation_id)
-        error.extra["fallback"] = _fallback(analysis).model_dump()
-        raise
-    except BaseException:  # also a cancelled request: whatever ends this early takes no quota
-        await _give_back(reservation_id)
+        path, made = await _finish(work, analysis, answer.parsed, path_id, reservation_id)
+    except BaseException as error:  # also a cancelled request: whatever ends early takes no quota
+        await background.finish(_give_back(reservation_id))
+        if isinstance(error, ServiceError) and error.code == ModelUnavailable.code:
+            error.extra["fallback"] = _fallback(analysis).model_dump()
         raise
     if get_settings().enable_phase2_caching:
-        await stored.remember(row)
-    return row
+        await stored.remember(path)
+    return made
+
+
+async def _finish(
+    work: _Work, analysis: Analysis, worded: WordedPath, path_id: UUID, reservation_id: UUID
+) -> tuple[StoredPath, AdaptivePath]:
+    """Store the path and keep its quota unit, in one transaction."""
+    steps, reasoning = wording.choose(worded, analysis.candidates)
+    row = PathRow(
+        path_id=path_id,
+        student_id=work.learner.student_id,
+        status="active",
+        content_version=work.course.course.content_version,
+        recommendations=[step.model_dump() for step in steps],
+        reasoning=reasoning,
+        basis=analysis.best_scores,
+        # the moment the facts are from: a quiz taken while the model was at work is a newer one
+        generated_at=work.snapshot.taken_at,
+        expires_at=work.snapshot.taken_at + LIFETIME,
+    )
+    async with transaction() as session:
+        path = await _store(session, row)
+        answer = stored.answer(path, cached=False, include_reasoning=work.include_reasoning)
+        await work.remember(session, answer)
+        if not await close_reservation(session, reservation_id, keep=True):
+            raise ReservationLost
+    return path, answer
 
 
 async def _store(session: AsyncSession, row: PathRow) -> StoredPath:
@@ -204,19 +228,11 @@ async def _store(session: AsyncSession, row: PathRow) -> StoredPath:
 
 
 async def _give_back(reservation_id: UUID) -> None:
-    """Release the reservation even while this request is being cancelled; if that fails, its lease runs out."""
-
-    async def release() -> None:
-        try:
-            async with transaction() as session:
-                await close_reservation(session, reservation_id, keep=False)
-        except Exception:
-            logger.exception("reservation %s could not be released; the sweeper will", reservation_id)
-
-    task = asyncio.create_task(release())
-    _background.add(task)
-    task.add_done_callback(_background.discard)
-    await asyncio.shield(task)
+    try:
+        async with transaction() as session:
+            await close_reservation(session, reservation_id, keep=False)
+    except (SQLAlchemyError, OSError, TimeoutError):
+        logger.exception("reservation %s could not be released now; the sweeper will", reservation_id)
 
 
 def _fallback(analysis: Analysis) -> PathFallback:

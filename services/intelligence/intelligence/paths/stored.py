@@ -68,9 +68,11 @@ def wire_recommendations(steps: list[ChosenStep]) -> list[Recommendation]:
 
 
 def is_outdated(path: StoredPath, snapshot: LearnerSnapshot) -> bool:
-    """Whether the student has since attempted a new chapter's quiz, or moved a chapter's score by more than 20 points."""
+    """Whether the student has since taken a new chapter's quiz, or moved a chapter's score by more than 20 points."""
     best = best_scores(snapshot)
-    if any(chapter_id not in path.basis or abs(best[chapter_id] - path.basis[chapter_id]) > MOVED_BY for chapter_id in best):
+    if any(
+        chapter_id not in path.basis or abs(best[chapter_id] - path.basis[chapter_id]) > MOVED_BY for chapter_id in best
+    ):
         return True
     return any(
         attempt.completed_at > path.generated_at and abs(attempt.score - path.basis[attempt.chapter_id]) > MOVED_BY

@@ -17,8 +17,8 @@ LONGEST_REASON = 600
 LONGEST_REASONING = 2000
 
 PLAIN_REASONING = (
-    "These sections follow from your quiz results and reading so far: what other sections build on comes first, then what "
-    "helps most."
+    "These sections follow from your quiz results and reading so far: what other sections build on comes first, then "
+    "what helps most."
 )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from intelligence.database import transaction
+from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage.pricing import TokenUsage
@@ -133,9 +133,9 @@ async def settle(call_id: UUID, settlement: Settlement) -> None:
             return await _settle(call_id, settlement)
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             if pause is None:
-                logger.exception("call %s (%s) could not be settled", call_id, settlement.outcome)
+                logger.error("call %s (%s) could not be settled: %s", call_id, settlement.outcome, describe(error))  # noqa: TRY400  # a traceback quotes rows
                 raise
-            logger.warning("call %s is not settled yet: %s", call_id, type(error).__name__)
+            logger.warning("call %s is not settled yet: %s", call_id, describe(error))
             await asyncio.sleep(pause)
     return None
 
@@ -195,6 +195,4 @@ _SETTLE = text(
     "CAST(:tokens_output AS integer), CAST(:cost_usd AS numeric), CAST(:usage AS jsonb), CAST(:latency_ms AS integer), "
     "CAST(:request_id AS text), CAST(:error_code AS text))"
 )
-_STORE_RESPONSE = text(
-    "UPDATE llm_exchanges SET response_text = :response_text WHERE call_id = CAST(:call_id AS uuid)"
-)
+_STORE_RESPONSE = text("UPDATE llm_exchanges SET response_text = :response_text WHERE call_id = CAST(:call_id AS uuid)")

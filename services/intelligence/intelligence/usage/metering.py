@@ -101,10 +101,15 @@ async def ask(
     """
     if get_settings().model_key is None:
         raise ModelUnavailable
-    started = time.monotonic()
+    asking = _Asking(
+        prompt,
+        feature=feature,
+        reservation_id=reservation_id,
+        student_id=student_id,
+        deadline=time.monotonic() + deadline_seconds,
+    )
     async with _places().taken(wait_seconds=deadline_seconds):
-        exchange = _Asking(prompt, feature, reservation_id, student_id, started, started + deadline_seconds)
-        return await exchange.run()
+        return await asking.run()
 
 
 def forget() -> None:
@@ -130,17 +135,17 @@ class _Asking(Generic[T]):
     def __init__(
         self,
         prompt: Prompt[T],
+        *,
         feature: CallFeature,
         reservation_id: UUID | None,
         student_id: UUID | None,
-        started: float,
         deadline: float,
     ) -> None:
         self.prompt = prompt
         self.feature = feature
         self.reservation_id = reservation_id
         self.student_id = student_id
-        self.started = started
+        self.started = time.monotonic()
         self.deadline = deadline
         self.attempts = 0
         self.failures = 0
@@ -310,7 +315,7 @@ def _price_of(answered_by: str, asked: pricing.Price) -> pricing.Price:
     try:
         return pricing.price(answered_by, datetime.now(UTC))
     except pricing.UnpricedModel:
-        logger.warning("%s answered instead of %s and has no price: priced as %s", answered_by, asked.model, asked.model)
+        logger.warning("%s, which has no price, answered: priced as %s", answered_by, asked.model)
         return asked
 
 

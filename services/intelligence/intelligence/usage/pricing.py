@@ -69,9 +69,7 @@ class _Table(BaseModel):
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """Tokens of one call as the provider counts them; `input_tokens` are those that were neither written to nor read
-    from the cache.
-    """
+    """Tokens of one call as the provider counts them. `input_tokens`: those the cache has nothing to do with."""
 
     input_tokens: int
     output_tokens: int

@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from shared_schemas.claims import Learner
-from shared_schemas.usage import FeatureQuota, Quota, UpgradeOption
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import cache
 from intelligence.errors import ServiceError
-from intelligence.security import PREMIUM_PRICING, PRO_PRICING, upgrade_url
+from intelligence.plans import PREMIUM_PRICING, PRO_PRICING, upgrade_url
 from intelligence.settings import get_settings
+from shared_schemas.claims import Learner
+from shared_schemas.usage import FeatureQuota, Quota, UpgradeOption
 
 Feature = Literal["adaptive_path", "assessment"]
 # A feature is named by its unit in the ledger and by its plural on the wire.
@@ -196,9 +196,9 @@ async def quota_use(session: AsyncSession, student_id: UUID) -> QuotaUse:
     row = (
         await session.execute(
             text(
-                "SELECT m.month, coalesce(q.adaptive_paths_used, 0) AS paths, coalesce(q.assessments_used, 0) AS answers "
-                "FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q "
-                "ON q.month = m.month AND q.student_id = CAST(:student_id AS uuid)"
+                "SELECT m.month, coalesce(adaptive_paths_used, 0) AS paths, coalesce(assessments_used, 0) AS answers"
+                " FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q"
+                " ON q.month = m.month AND q.student_id = CAST(:student_id AS uuid)"
             ),
             {"student_id": student_id},
         )

@@ -1,0 +1,118 @@
+"""The service, put together: `uvicorn intelligence.app:app`."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from intelligence import health, processes
+from intelligence.assessments import router as assessments
+from intelligence.core_client import CoreUnavailable, Unauthorized
+from intelligence.database import describe
+from intelligence.edge import Edge
+from intelligence.errors import InvalidRequest, ServiceError, envelope
+from intelligence.paths import router as paths
+from intelligence.security import refuse_first
+from intelligence.usage import router as usage
+from intelligence.usage import sweeper
+
+logger = logging.getLogger(__name__)
+
+HTTP_CODES = {
+    404: ("RESOURCE_NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
+}
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Sweep while serving; let go of every connection at the end."""
+    stop = asyncio.Event()
+    sweeping = asyncio.create_task(sweeper.run(stop))
+    warming = asyncio.create_task(processes.warm_up())
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(sweeping, warming, return_exceptions=True)
+        await processes.shut_down()
+
+
+def create_app() -> FastAPI:
+    """The service; ends the process with one line when a setting or the model's price is missing."""
+    processes.configure_logging()
+    processes.refuse_unsafe_start()
+    app = FastAPI(title="Course Companion intelligence", lifespan=lifespan, redirect_slashes=False)
+    for router in (health.router, paths.router, assessments.router, usage.router):
+        app.include_router(router)
+    app.add_exception_handler(ServiceError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(IntegrityError, _violated)
+    for away in (OperationalError, InterfaceError, PoolTimeoutError, OSError):
+        app.add_exception_handler(away, _database_away)
+    app.add_middleware(Edge)
+    return app
+
+
+def _answer(error: ServiceError) -> JSONResponse:
+    return JSONResponse(error.envelope(), status_code=error.status, headers=error.headers)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ServiceError):
+        raise error
+    return _answer(error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """400 for a malformed request, unless its sender has to be refused first. Names members, never repeats values."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problems = [
+        {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
+        for problem in error.errors()
+    ]
+    return await _after_gate(request, InvalidRequest(details={"problems": jsonable_encoder(problems)}))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == InvalidRequest.status:  # FastAPI could not even parse the body
+        return await _after_gate(request, InvalidRequest("The body is not valid JSON."))
+    code, message = HTTP_CODES.get(error.status_code, ("INVALID_REQUEST", "The request can not be served."))
+    return JSONResponse(envelope(code, message), status_code=error.status_code, headers=error.headers)
+
+
+async def _after_gate(request: Request, invalid: InvalidRequest) -> JSONResponse:
+    try:
+        await refuse_first(request)
+    except ServiceError as refusal:
+        return _answer(refusal)
+    return _answer(invalid)
+
+
+async def _violated(_: Request, error: Exception) -> JSONResponse:
+    """An account deleted in the middle of its own request is signed out; any other violation is our mistake."""
+    if "_student_id_students" in str(error):
+        return _answer(Unauthorized())
+    logger.error("a constraint was violated: %s", describe(error))
+    return _answer(ServiceError())
+
+
+async def _database_away(request: Request, error: Exception) -> JSONResponse:
+    request.state.database_away = True
+    logger.error("the database can not be used: %s", describe(error))
+    return _answer(CoreUnavailable())
+
+
+app = create_app()

@@ -1,0 +1,226 @@
+"""The grading worker: claims submissions, has them graded with no transaction open, and stores each result once.
+
+Nothing is lost with a worker that dies: its leases run out and another takes the jobs up. While the provider is away
+jobs wait and are tried again for a day; what can not be graded at all gives attempt and quota back.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence import background, content
+from intelligence.assessments import grading, queue
+from intelligence.assessments.grading import GradeAnswer, Result
+from intelligence.assessments.queue import Job
+from intelligence.content import CourseUnavailable
+from intelligence.database import transaction
+from intelligence.models import AssessmentFeedback, UsageLog
+from intelligence.settings import get_settings
+from intelligence.usage import metering
+from intelligence.usage.ledger import ReservationClosed
+from intelligence.usage.metering import Answer, ModelAnswerInvalid, ModelDeclined, ModelUnavailable
+from intelligence.usage.places import ServiceBusy
+from intelligence.usage.service import ServiceBudgetExhausted, SpendCeilingReached, close_reservation
+
+logger = logging.getLogger(__name__)
+
+GRADING_FAILED = "GRADING_FAILED"
+CONCURRENT_JOBS = 16
+POLL_SECONDS = 0.5
+PAUSE_WITHOUT_DATABASE_SECONDS = 2.0
+DEADLINE_SECONDS = 60.0
+GRACE_SECONDS = DEADLINE_SECONDS + 5
+GIVE_UP_AFTER_SECONDS = 24 * 3600.0
+FIRST_PAUSE_SECONDS = 2.0
+PAUSE_GROWTH = 1.6
+LONGEST_PAUSE_SECONDS = 300.0
+MOST_INVALID_ANSWERS = 3
+MOST_RUNS_WITH_FAULTS = 5
+
+
+# Trying again would not help: no such question in the course, a refusal, the student's ceiling, nobody to grade for.
+FOR_GOOD = (KeyError, ModelDeclined, SpendCeilingReached, ReservationClosed)
+FOR_NOW = (ModelUnavailable, ServiceBusy, ServiceBudgetExhausted, CourseUnavailable)
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often and how long; tests go faster."""
+
+    concurrent_jobs: int = CONCURRENT_JOBS
+    poll_seconds: float = POLL_SECONDS
+    lease_seconds: float = queue.LEASE_SECONDS
+    first_pause_seconds: float = FIRST_PAUSE_SECONDS
+    grace_seconds: float = GRACE_SECONDS
+
+
+async def run(stop: asyncio.Event, rhythm: Rhythm | None = None) -> None:
+    """Grade until ``stop`` is set; then claim nothing more and finish, or put back, what is at work."""
+    rhythm = rhythm or Rhythm()
+    if not get_settings().enable_llm_assessments:
+        logger.warning("ENABLE_LLM_ASSESSMENTS is off: submissions wait, nothing is graded")
+        await stop.wait()
+    at_work: set[asyncio.Task[None]] = set()
+    while not stop.is_set():
+        job = await _claim(rhythm) if len(at_work) < rhythm.concurrent_jobs else None
+        if job is not None:
+            task = asyncio.create_task(_hold_and_grade(job, rhythm))
+            at_work.add(task)
+            task.add_done_callback(at_work.discard)
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), rhythm.poll_seconds)
+    if at_work:
+        _, unfinished = await asyncio.wait(at_work, timeout=rhythm.grace_seconds)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+
+
+async def _claim(rhythm: Rhythm) -> Job | None:
+    try:
+        async with transaction() as session:
+            return await queue.claim(session, lease_seconds=rhythm.lease_seconds)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        logger.warning("the queue can not be read, trying again: %s", type(error).__name__)
+        await asyncio.sleep(PAUSE_WITHOUT_DATABASE_SECONDS)
+        return None
+
+
+async def _hold_and_grade(job: Job, rhythm: Rhythm) -> None:
+    """Grade one job under a heartbeat. Never raises but for being cancelled: then the job is put back at once."""
+    heartbeat = asyncio.create_task(_heartbeat(job, rhythm))
+    try:
+        await _grade_or_put_back(job, rhythm)
+    except asyncio.CancelledError:
+        await background.finish(_put_back(job, after_seconds=0))
+        raise
+    except Exception:  # the database is away: the lease runs out and the job is taken up again
+        logger.exception("submission %s is left to its lease", job.submission_id)
+    finally:
+        heartbeat.cancel()
+
+
+async def _heartbeat(job: Job, rhythm: Rhythm) -> None:
+    while True:
+        await asyncio.sleep(rhythm.lease_seconds / 3)
+        try:
+            async with transaction() as session:
+                if not await queue.extend(session, job, lease_seconds=rhythm.lease_seconds):
+                    return
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            logger.warning("lease of submission %s not extended: %s", job.submission_id, type(error).__name__)
+
+
+async def _grade_or_put_back(job: Job, rhythm: Rhythm) -> None:
+    try:
+        await _grade(job)
+    except FOR_GOOD as error:
+        await _fail(job, type(error).__name__)
+    except ModelAnswerInvalid as error:
+        if await _invalid_answers(job) >= MOST_INVALID_ANSWERS:
+            await _fail(job, type(error).__name__)
+        else:
+            await _put_back(job, after_seconds=_pause(job, rhythm))
+    except FOR_NOW as error:
+        if job.age_seconds > GIVE_UP_AFTER_SECONDS:
+            await _fail(job, type(error).__name__)
+        else:
+            await _put_back(job, after_seconds=_pause(job, rhythm))
+    except Exception:
+        logger.exception("grading submission %s went wrong (run %s)", job.submission_id, job.grading_runs)
+        if job.grading_runs >= MOST_RUNS_WITH_FAULTS:
+            await _fail(job, "Fault")
+        else:
+            await _put_back(job, after_seconds=_pause(job, rhythm))
+
+
+async def _grade(job: Job) -> None:
+    course = await content.course_version(job.content_version)
+    task = grading.assignment(course, job.question_id, job.answer_text)
+    answer = await metering.ask(
+        grading.prompt(task),
+        feature="assessment",
+        reservation_id=job.reservation_id,
+        student_id=job.student_id,
+        deadline_seconds=DEADLINE_SECONDS,
+    )
+    result = grading.result(task, answer.parsed, submission_id=job.submission_id)
+    async with transaction() as session:
+        if not await queue.finish(session, job):
+            logger.info("submission %s was taken over or erased; this result is dropped", job.submission_id)
+            return
+        session.add(_feedback(job, result, answer))
+        await session.flush()
+        await close_reservation(session, job.reservation_id, keep=True)
+
+
+def _feedback(job: Job, result: Result, answer: Answer[GradeAnswer]) -> AssessmentFeedback:
+    return AssessmentFeedback(
+        feedback_id=job.feedback_id,
+        submission_id=job.submission_id,
+        student_id=job.student_id,
+        quality_score=result.grade.score,
+        strengths=result.feedback.strengths,
+        improvements=result.feedback.improvements,
+        detailed_feedback=result.feedback.detailed_feedback,
+        criteria=[
+            {
+                "criterion_id": one.criterion.criterion_id,
+                "criterion": one.criterion.name,
+                "points": float(one.points),
+                "of": one.criterion.points,
+                "level": one.level,
+                "evidence": one.evidence,
+                "why": why,
+                "section_id": one.criterion.section_id,
+            }
+            for one, why in zip(result.grade.criteria, result.feedback.whys, strict=True)
+        ],
+        off_topic=result.grade.off_topic,
+        instructions_in_answer=result.instructions_in_answer,
+        confidence=result.confidence,
+        needs_review=result.needs_review,
+        model_version=answer.model,
+        prompt_version=answer.prompt_version,
+        tokens_used=answer.tokens_used,
+        cost_usd=answer.cost_usd,
+        latency_ms=answer.latency_ms,
+    )
+
+
+async def _fail(job: Job, reason: str) -> None:
+    """Fail for good: the answer is kept, its attempt number is free again, and the quota unit goes back."""
+    async with transaction() as session:
+        if await queue.fail(session, job, error_code=GRADING_FAILED):
+            await close_reservation(session, job.reservation_id, keep=False)
+            logger.warning("submission %s can not be graded: %s", job.submission_id, reason)
+
+
+async def _put_back(job: Job, *, after_seconds: float) -> None:
+    async with transaction() as session:
+        await queue.put_back(session, job, after_seconds=after_seconds)
+
+
+async def _invalid_answers(job: Job) -> int:
+    async with transaction() as session:
+        return await _count_failed_calls(session, job)
+
+
+async def _count_failed_calls(session: AsyncSession, job: Job) -> int:
+    count = await session.scalar(
+        select(func.count()).where(UsageLog.reservation_id == job.reservation_id, UsageLog.outcome == "failed")
+    )
+    return count or 0
+
+
+def _pause(job: Job, rhythm: Rhythm) -> float:
+    """Longer after every run, so that waiting stays in proportion to how long the provider has been away; jittered."""
+    pause = min(rhythm.first_pause_seconds * PAUSE_GROWTH ** (job.grading_runs - 1), LONGEST_PAUSE_SECONDS)
+    return pause * random.uniform(0.8, 1.2)

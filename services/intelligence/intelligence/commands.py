@@ -1,0 +1,160 @@
+"""What an operator can run: `intelligence --help`."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+from intelligence import health, llm, processes
+from intelligence.database import transaction
+from intelligence.errors import ServiceError
+from intelligence.settings import get_settings
+from intelligence.usage import alerts, metering, purge, sweeper
+
+app = typer.Typer(
+    help="Operator's commands of the intelligence service.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+T = TypeVar("T")
+
+CHECK_SECONDS = 60.0
+CHECK_TOKENS = 1000
+
+
+class CheckAnswer(BaseModel):
+    """What the model says to a connection check."""
+
+    reply: str
+
+
+@app.command()
+def worker() -> None:
+    """Grade submitted answers until stopped. SIGTERM: finish the answer at hand, then end."""
+    _run(_work())
+
+
+@app.command("check-model")
+def check_model() -> None:
+    """Ask the model one small question, for real money: prints the model, the tokens used and its reply."""
+    settings = get_settings()
+    if settings.model_key is None:
+        _fail("ANTHROPIC_API_KEY is not set.")
+    if notice := health.retirement_notice(settings.anthropic_model):
+        typer.echo(f"Warning: {notice}")
+    typer.echo(f"Asking {settings.anthropic_model} at {settings.anthropic_base_url} …")
+    try:
+        answer = _run(_check())
+    except ServiceError as error:
+        _fail(f"No answer: {error.code}: {error.message} The lines above say more.")
+    typer.echo(f"Model: {answer.model}")
+    typer.echo(f"Tokens used: {answer.tokens_used}")
+    typer.echo(f"Cost: {answer.cost_usd:.6f} USD in {answer.latency_ms} ms")
+    typer.echo(f"Reply: {answer.parsed.reply}")
+
+
+@app.command("cost-alerts")
+def cost_alerts() -> None:
+    """Tell the operator, once each, of students over LLM_COST_ALERT_THRESHOLD this month; made for cron.
+
+    Sends one e-mail to LLM_COST_ALERT_EMAIL by SMTP_SERVER; prints it here when either is not set.
+    """
+    try:
+        _run(_alert())
+    except alerts.AlertNotSent as error:
+        _fail(f"The e-mail could not be sent, nothing is marked as reported: {error}")
+
+
+@app.command("purge")
+def purge_old(
+    days: Annotated[int, typer.Option(min=1, help="Erase what is older than so many days.")] = 90,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,
+) -> None:
+    """Erase texts sent to and received from the model, and used idempotency keys. Numbers stay for ever."""
+    _run(_purge(days, dry_run=dry_run))
+
+
+async def _work() -> None:
+    from intelligence.assessments import worker as grading  # noqa: PLC0415  # other commands do without it
+
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await processes.warm_up()
+    sweeping = asyncio.create_task(sweeper.run(stop))
+    try:
+        await grading.run(stop)
+    finally:
+        stop.set()
+        await sweeping
+
+
+async def _check() -> metering.Answer[CheckAnswer]:
+    file = llm.load_prompt("check")
+    question = json.dumps({"word": "ready"})
+    prompt = llm.Prompt(
+        task="check",
+        version=file.version,
+        system=file.system,
+        user=f"<task>check</task>\n<input>{question}</input>",
+        answer_type=CheckAnswer,
+        max_tokens=CHECK_TOKENS,
+    )
+    return await metering.ask(
+        prompt, feature="check", reservation_id=None, student_id=None, deadline_seconds=CHECK_SECONDS
+    )
+
+
+async def _alert() -> None:
+    settings = get_settings()
+    threshold = settings.llm_cost_alert_threshold
+    async with transaction() as session:  # rolled back when the e-mail fails, so that the next run reports them
+        found = await alerts.new_alerts(session, threshold)
+        if not found:
+            typer.echo(f"No new student is over {threshold:.2f} USD this month.")
+            return
+        body = alerts.alert_text(found, threshold)
+        if settings.llm_cost_alert_email and settings.smtp_server:
+            await alerts.send(settings, subject=f"Course Companion: {len(found)} cost alert(s)", body=body)
+            typer.echo(f"Sent {len(found)} cost alert(s) to {settings.llm_cost_alert_email}:")
+        else:
+            typer.echo("LLM_COST_ALERT_EMAIL or SMTP_SERVER is not set, so the alert is printed here:")
+        typer.echo(body)
+
+
+async def _purge(days: int, *, dry_run: bool) -> None:
+    for found in await purge.count_old(days):
+        if dry_run:
+            typer.echo(f"{found.table}: {found.rows} rows older than {days} days would be erased")
+            continue
+        erased = 0
+        while batch := await purge.erase_batch(found.table, days):
+            erased += batch
+            typer.echo(f"{found.table}: {erased} of {max(erased, found.rows)} erased")
+        if not erased:
+            typer.echo(f"{found.table}: nothing older than {days} days")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    async def whole() -> T:
+        try:
+            return await work
+        finally:
+            await processes.shut_down()
+
+    return asyncio.run(whole())
+
+
+@app.callback()
+def _start() -> None:
+    processes.configure_logging()
+    processes.refuse_unsafe_start()
+
+
+def _fail(line: str) -> NoReturn:
+    typer.echo(line, err=True)
+    sys.exit(1)

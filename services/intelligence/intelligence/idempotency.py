@@ -1,0 +1,192 @@
+"""One effect for one Idempotency-Key, however often the request arrives.
+
+Two ways: `run_once` claims the key first and commits, for work that takes longer than a transaction may;
+`claim_within` claims it in the transaction of the work. Both give the work a Claim, whose `store` belongs in the work's
+last transaction, so that the effect and the remembered answer are committed together.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header, Response
+from pydantic import BaseModel
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence import background
+from intelligence.database import transaction
+from intelligence.errors import InvalidRequest, ServiceError
+
+MAXIMUM_KEY_LENGTH = 200
+LEASE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 0.5
+
+IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
+Work = Callable[["Claim"], Awaitable[tuple[int, BaseModel]]]
+
+
+class IdempotencyConflict(ServiceError):
+    """The key was used before, for something else."""
+
+    status = 409
+    code = "IDEMPOTENCY_CONFLICT"
+    message = "This Idempotency-Key was used before with another request. Use a new key."
+
+
+class _ClaimLost(ServiceError):
+    """The work took longer than its lease, and a repetition has taken it over."""
+
+    status = 409
+    code = "IDEMPOTENCY_CONFLICT"
+    message = "This request took too long, and a repetition of it is already at work."
+
+
+@dataclass
+class Claim:
+    """The right to do the work of one key; without a key, `store` remembers nothing."""
+
+    student_id: UUID
+    key: str | None
+    token: Any = None
+    stored: bool = False
+
+    async def store(self, session: AsyncSession, status: int, body: BaseModel) -> None:
+        """Remember the answer in this transaction; raises when another request has taken the work over."""
+        if self.key is None:
+            return
+        stored = await session.execute(_STORE, self._row | {"status": status, "body": body.model_dump_json().encode()})
+        if stored.first() is None:
+            raise _ClaimLost
+        self.stored = True
+
+    async def release(self) -> None:
+        """Free the key after a failure, so that the next try starts afresh."""
+        if self.key is not None:
+            async with transaction() as session:
+                await session.execute(_RELEASE, self._row)
+
+    @property
+    def _row(self) -> dict[str, Any]:
+        return {"student_id": self.student_id, "key": self.key, "token": self.token}
+
+
+def digest(*parts: str | BaseModel) -> str:
+    """What a request is recognised by: its method and path, and its body."""
+    whole = "\n".join(part if isinstance(part, str) else part.model_dump_json() for part in parts)
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def checked(key: str | None) -> str | None:
+    """The key, or None without one; raises InvalidRequest unless it is 1 to 200 printable ASCII characters."""
+    if key is None:
+        return None
+    if not (1 <= len(key) <= MAXIMUM_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise InvalidRequest(f"Idempotency-Key must be 1 to {MAXIMUM_KEY_LENGTH} printable ASCII characters.")
+    return key
+
+
+async def run_once(
+    key: str | None, *, student_id: UUID, request_digest: str, work: Work, lease_seconds: float = LEASE_SECONDS
+) -> Response:
+    """The answer of `work`, which runs once a key: a repetition waits for the first and gets the same answer.
+
+    `work` calls `claim.store` in its last transaction; if it did not, its answer is stored afterwards. When it fails,
+    the key is free again. Another body under the same key raises IdempotencyConflict.
+    """
+    key = checked(key)
+    if key is None:
+        status, body = await work(Claim(student_id, None))
+        return _answer(status, body.model_dump_json().encode())
+    claim = await _claim_or_answer(key, student_id, request_digest, lease_seconds)
+    if isinstance(claim, Response):
+        return claim
+    try:
+        status, body = await work(claim)
+        if not claim.stored:
+            async with transaction() as session:
+                await claim.store(session, status, body)
+    except BaseException:
+        await background.finish(claim.release())
+        raise
+    return _answer(status, body.model_dump_json().encode())
+
+
+async def claim_within(
+    session: AsyncSession, key: str | None, *, student_id: UUID, request_digest: str
+) -> Claim | Response:
+    """The right to do the work in this transaction, or the answer that an earlier request got.
+
+    A concurrent repetition waits here until the first has committed or failed. Call `claim.store` before the commit.
+    """
+    key = checked(key)
+    if key is None:
+        return Claim(student_id, None)
+    row = {"student_id": student_id, "key": key, "digest": request_digest, "lease_seconds": LEASE_SECONDS}
+    claimed = (await session.execute(_CLAIM, row)).one_or_none()
+    if claimed is not None:
+        return Claim(student_id, key, claimed.lease_until)
+    known = (await session.execute(_FIND, {"student_id": student_id, "key": key})).one_or_none()
+    answer = _known_answer(known, request_digest)
+    if answer is None:
+        raise _ClaimLost
+    return answer
+
+
+async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, lease_seconds: float) -> Claim | Response:
+    row = {"student_id": student_id, "key": key, "digest": request_digest, "lease_seconds": lease_seconds}
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        async with transaction() as session:
+            claimed = (await session.execute(_CLAIM, row)).one_or_none()
+            known = None if claimed else (await session.execute(_FIND, row)).one_or_none()
+        if claimed is not None:
+            return Claim(student_id, key, claimed.lease_until)
+        answer = _known_answer(known, request_digest)
+        if answer is not None:
+            return answer
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _known_answer(known: Row[Any] | None, request_digest: str) -> Response | None:
+    if known is None:
+        return None
+    if known.request_digest != request_digest:
+        raise IdempotencyConflict
+    if known.status_code is None:
+        return None
+    return _answer(known.status_code, known.response_body, replayed=True)
+
+
+def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(content=body, status_code=status, media_type="application/json", headers=headers)
+
+
+# A claim whose lease has run out without an answer belongs to whoever comes next with the same request.
+_CLAIM = text(
+    "INSERT INTO intelligence_idempotency_keys AS k (student_id, idempotency_key, request_digest, lease_until) "
+    "VALUES (CAST(:student_id AS uuid), :key, :digest, "
+    "clock_timestamp() + make_interval(secs => CAST(:lease_seconds AS double precision))) "
+    "ON CONFLICT (student_id, idempotency_key) DO UPDATE SET lease_until = excluded.lease_until "
+    "WHERE k.status_code IS NULL AND k.lease_until < clock_timestamp() AND k.request_digest = excluded.request_digest "
+    "RETURNING lease_until"
+)
+_FIND = text(
+    "SELECT request_digest, status_code, response_body FROM intelligence_idempotency_keys "
+    "WHERE student_id = CAST(:student_id AS uuid) AND idempotency_key = :key"
+)
+_STORE = text(
+    "UPDATE intelligence_idempotency_keys SET status_code = CAST(:status AS integer), "
+    "response_body = CAST(:body AS bytea) WHERE student_id = CAST(:student_id AS uuid) AND idempotency_key = :key "
+    "AND lease_until = CAST(:token AS timestamptz) AND status_code IS NULL RETURNING 1"
+)
+_RELEASE = text(
+    "DELETE FROM intelligence_idempotency_keys WHERE student_id = CAST(:student_id AS uuid) AND idempotency_key = :key "
+    "AND lease_until = CAST(:token AS timestamptz) AND status_code IS NULL"
+)

@@ -1,0 +1,133 @@
+"""Adaptive paths over HTTP."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence import idempotency
+from intelligence.database import Session
+from intelligence.errors import ServiceError
+from intelligence.idempotency import Claim, IdempotencyKeyHeader
+from intelligence.paths import following, service
+from intelligence.security import CurrentLearner, PremiumLearner
+from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, shutting_down
+from shared_schemas.claims import Learner
+from shared_schemas.paths import (
+    AdaptivePath,
+    AdaptivePaths,
+    AdaptivePathWithProgress,
+    CompleteRequest,
+    Completion,
+    PathRequest,
+    PathStatus,
+)
+
+logger = logging.getLogger(__name__)
+
+FURTHEST_OFFSET = 1_000_000
+
+router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"])
+
+
+@router.post("/path", response_model=AdaptivePath)
+async def create_path(
+    request: Request,
+    learner: PremiumLearner,
+    body: PathRequest | None = None,
+    key: IdempotencyKeyHeader = None,
+    accept: Annotated[str, Header()] = "",
+) -> Response:
+    """A personal path of one to five sections; with `Accept: text/event-stream` its making as events."""
+    wanted = body or PathRequest()
+    if "text/event-stream" in accept:
+        return EventSourceResponse(_events(learner, key, wanted, request.url.path), headers=HEADERS)
+    return await _create(learner, key, wanted, request.url.path, report=lambda _: None)
+
+
+@router.get("/path/{path_id}")
+async def read_path(path_id: UUID, learner: CurrentLearner, session: Session) -> AdaptivePathWithProgress:
+    """One of the caller's paths."""
+    return await following.find_path(session, student_id=learner.student_id, path_id=path_id)
+
+
+@router.get("/paths")
+async def list_paths(
+    learner: CurrentLearner,
+    session: Session,
+    status: PathStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+    offset: Annotated[int, Query(ge=0, le=FURTHEST_OFFSET)] = 0,
+) -> AdaptivePaths:
+    """The caller's paths, newest first."""
+    return await following.list_paths(session, student_id=learner.student_id, status=status, limit=limit, offset=offset)
+
+
+@router.post("/path/{path_id}/complete")
+async def complete_step(path_id: UUID, learner: CurrentLearner, body: CompleteRequest) -> Completion:
+    """Tick one step of a path off."""
+    return await following.complete_step(
+        student_id=learner.student_id, path_id=path_id, chapter_id=body.chapter_id, section_id=body.section_id
+    )
+
+
+async def _create(
+    learner: Learner, key: str | None, wanted: PathRequest, url_path: str, *, report: service.Report
+) -> Response:
+    async def work(claim: Claim) -> tuple[int, BaseModel]:
+        async def remember(session: AsyncSession, answer: AdaptivePath) -> None:
+            await claim.store(session, 200, answer)
+
+        path = await service.create_path(
+            learner,
+            tier=learner.effective_tier(datetime.now(UTC)),
+            force_refresh=wanted.force_refresh,
+            include_reasoning=wanted.include_reasoning,
+            report=report,
+            remember=remember,
+        )
+        return 200, path
+
+    request_digest = idempotency.digest("POST", url_path, wanted)
+    return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
+
+
+async def _events(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> AsyncIterator[bytes]:
+    """The stages as they begin, then `done` with the path or `error` with the envelope.
+
+    A client that goes away cancels the work, which gives the quota unit back.
+    """
+    stages: asyncio.Queue[service.Stage | None] = asyncio.Queue()
+    work = asyncio.create_task(_create(learner, key, wanted, url_path, report=stages.put_nowait))
+    work.add_done_callback(lambda _: stages.put_nowait(None))
+    stop = shutting_down()
+    try:
+        while not stop.is_set():
+            try:
+                stage = await asyncio.wait_for(stages.get(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                yield HEARTBEAT
+                continue
+            if stage is None:
+                yield _last_event(work)
+                return
+            yield event(stage, "{}")
+    finally:
+        work.cancel()
+
+
+def _last_event(work: asyncio.Task[Response]) -> bytes:
+    error = work.exception()
+    if error is None:
+        return event("done", bytes(work.result().body).decode())
+    if not isinstance(error, ServiceError):
+        logger.error("making a path went wrong", exc_info=error)
+        error = ServiceError()
+    return event("error", json.dumps(error.envelope()))

@@ -1,0 +1,40 @@
+"""What every process of this service does at its start and at its end."""
+
+import asyncio
+import logging
+import sys
+
+from intelligence import background, cache, content, core_client, database, llm, token_estimate
+from intelligence.settings import get_settings
+from intelligence.usage import pricing
+
+
+def configure_logging() -> None:
+    """One line a record on standard output; prompts and answers are never logged, so no level can show them."""
+    logging.basicConfig(level=get_settings().log_level, stream=sys.stdout, format="%(message)s")
+    for talkative in ("httpx", "httpx2", "botocore", "aiobotocore"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+def refuse_unsafe_start() -> None:
+    """End the process with one line when a setting is unsafe or the model has no price."""
+    get_settings()
+    try:
+        llm.current_price()
+    except pricing.UnpricedModel as error:
+        sys.exit(f"intelligence cannot start: ANTHROPIC_MODEL: {error}")
+
+
+async def warm_up() -> None:
+    """Load the token encoding, so that no student waits for it."""
+    await asyncio.to_thread(token_estimate.encoding)
+
+
+async def shut_down() -> None:
+    """Finish what must be finished, then close every connection."""
+    await background.drain()
+    content.forget()
+    await llm.close()
+    await core_client.close()
+    await cache.close()
+    await database.dispose()

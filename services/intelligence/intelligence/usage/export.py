@@ -1,0 +1,59 @@
+"""Everything this service keeps on one student."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence.models import (
+    AdaptivePath,
+    AdaptivePathCompletion,
+    AssessmentFeedback,
+    AssessmentSubmission,
+    Exchange,
+    PremiumUsageQuota,
+    StudentSpend,
+    Table,
+    UsageLog,
+)
+from shared_schemas.usage import UsageExport
+
+# How this service does its work, not what it knows of anybody.
+INTERNAL_COLUMNS = {"lease_until", "lease_token", "run_after", "grading_runs"}
+
+
+async def everything(session: AsyncSession, student_id: UUID) -> UsageExport:
+    """Every row on the student, the oldest first, columns as the tables name them."""
+    paths = await _rows(session, AdaptivePath, student_id, order="generated_at")
+    completions = (
+        await session.scalars(
+            select(AdaptivePathCompletion)
+            .join(AdaptivePath, AdaptivePath.path_id == AdaptivePathCompletion.path_id)
+            .where(AdaptivePath.student_id == student_id)
+            .order_by(AdaptivePathCompletion.completed_at)
+        )
+    ).all()
+    return UsageExport(
+        student_id=student_id,
+        exported_at=(await session.execute(text("SELECT now()"))).scalar_one(),
+        adaptive_paths=paths,
+        completed_recommendations=[_columns(row) for row in completions],
+        submissions=await _rows(session, AssessmentSubmission, student_id, order="submitted_at"),
+        feedback=await _rows(session, AssessmentFeedback, student_id, order="generated_at"),
+        quotas=await _rows(session, PremiumUsageQuota, student_id, order="month"),
+        monthly_spend=await _rows(session, StudentSpend, student_id, order="month"),
+        model_calls=await _rows(session, UsageLog, student_id, order="request_timestamp"),
+        model_exchanges=await _rows(session, Exchange, student_id, order="created_at"),
+    )
+
+
+async def _rows(session: AsyncSession, table: type[Table], student_id: UUID, *, order: str) -> list[dict[str, Any]]:
+    columns = table.__table__.c
+    found = await session.scalars(select(table).where(columns.student_id == student_id).order_by(columns[order]))
+    return [_columns(row) for row in found]
+
+
+def _columns(row: Table) -> dict[str, Any]:
+    names = (column.key for column in inspect(type(row)).columns)
+    return {name: getattr(row, name) for name in names if name not in INTERNAL_COLUMNS}

@@ -1,0 +1,70 @@
+"""Whatever is sent, the answer is a valid one or a refusal: never a crash of the simulator itself."""
+
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model_simulator import contract
+from model_simulator.answering import answer
+from model_simulator.control import Control, Mode, Setting
+from model_simulator.errors import ApiError
+from model_simulator.tutor import read_oracle
+from model_simulator.usage import PromptCache
+
+WORDS = st.sampled_from(
+    [
+        *("type", "text", "role", "user", "content", "format", "schema", "json_schema", "object", "array", "string"),
+        *("properties", "items", "anyOf", "allOf", "enum", "const", "$ref", "$defs", "#/$defs/a", "#", "a", "required"),
+        *("additionalProperties", "minItems", "effort", "low", "cache_control", "ephemeral", "ttl", "5m", "tool_result"),
+        *("<task>grade</task><input>{}</input>", "<task>path</task>\n<input>{}</input>", "candidates", "answer"),
+    ]
+)
+LEAVES = st.none() | st.booleans() | st.integers(-1, 3) | st.floats(allow_nan=False) | WORDS | st.text(max_size=8)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
+)
+PARAMETERS = st.dictionaries(st.sampled_from(sorted(contract.CREATE_PARAMETERS)), JSON, max_size=4)
+VALID = {"model": "claude-sonnet-5-5", "max_tokens": 500, "messages": [{"role": "user", "content": "x"}]}
+OFTEN = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def answered(body: dict[str, Any]) -> None:
+    try:
+        contract.check_create(body)
+        made = answer(body, Mode.TUTOR, oracle={}, cache=PromptCache())
+    except ApiError as refusal:
+        assert 400 <= refusal.status < 500
+        assert refusal.body("r")["error"]["message"]
+    else:
+        assert json.loads(made.payload)["usage"]["output_tokens"] >= 0
+
+
+@OFTEN
+@given(PARAMETERS)
+def test_any_parameters(parameters: dict[str, Any]) -> None:
+    answered({**VALID, **parameters})
+
+
+@OFTEN
+@given(JSON)
+def test_any_schema(schema: Any) -> None:
+    answered({**VALID, "output_config": {"format": {"type": "json_schema", "schema": schema}}})
+
+
+@OFTEN
+@given(st.sampled_from(["path", "grade", "check"]), st.dictionaries(WORDS, JSON, max_size=4))
+def test_any_task_input(task: str, document: dict[str, Any]) -> None:
+    text = f"<task>{task}</task>\n<input>{json.dumps(document)}</input>"
+    answered({**VALID, "messages": [{"role": "user", "content": text}]})
+
+
+@OFTEN
+@given(JSON)
+def test_any_setting_and_any_oracle(wanted: Any) -> None:
+    for take in (Control(Setting()).put, read_oracle):
+        try:
+            take(wanted)
+        except ApiError as refusal:
+            assert refusal.status == 400
