@@ -17,6 +17,7 @@ endif
 UV := $(CURDIR)/.tools/bin/uv
 LOCKED := pyproject.toml uv.lock shared-schemas/pyproject.toml services/core/pyproject.toml \
 	services/intelligence/pyproject.toml chatgpt-app/pyproject.toml model-simulator/pyproject.toml devstack/pyproject.toml
+PURE := services/core/core/quizzes/marking.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py
 STACK := .venvs/stack/bin/python -m devstack
 
 .PHONY: help run up down status dev clean install test check prove lock
@@ -47,7 +48,7 @@ install: .venvs/.installed ## the services' environments, each its own, below th
 test: .venv/.installed install ## lint, types, import rules, and every test on real servers (about 10 minutes)
 	@$(MAKE) check
 	@.venv/bin/python -m pytest -m "not prove" --cov --cov-report= -q
-	@.venv/bin/python -m tests.coverage_gate
+	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*,$(PURE)'
 
 check: .venv/.installed ## lint, types and import rules only
 	@.venv/bin/ruff check --quiet .

@@ -142,8 +142,11 @@ class Labelled:
 
 
 async def _wait_for_hang_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    try:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+    except asyncio.CancelledError:  # the server ends and cancels what it still holds: that too is worth an answer
+        raise ApiError(503, f"{ANNOUNCEMENT}: shutting down") from None
 
 
 def _error_response(error: ApiError, request_id: str) -> Response:

@@ -1,22 +1,18 @@
 """The command line: `model-simulator serve`."""
 
 import json
-import signal
 import socket
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-import uvicorn
 
 from model_simulator.app import ANNOUNCEMENT, Simulator, create_app
 from model_simulator.control import DEFAULT_ERROR_STATUS, DEFAULT_LATENCY_MS, Control, Mode, Setting
 from model_simulator.errors import ApiError
 from model_simulator.ledger import Ledger
-from model_simulator.server import counting_protocol
+from model_simulator.server import run
 from model_simulator.tutor import Oracle, read_oracle
-
-GRACE_SECONDS = 5
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -39,7 +35,7 @@ def serve(
         int | None,
         typer.Option(
             min=0,
-            help=f"Wait before every answer, in any mode. [default: {DEFAULT_LATENCY_MS} in mode latency, else 0]",
+            help=f"Wait before every answer, in any mode; {DEFAULT_LATENCY_MS} in mode latency unless given, else 0.",
         ),
     ] = None,
     ledger: Annotated[Path | None, typer.Option(help="JSON-lines file to append every request and answer to.")] = None,
@@ -62,26 +58,8 @@ def serve(
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         _fail(f"cannot start on {host}:{port}: {error}")
-    config = uvicorn.Config(
-        create_app(simulator),
-        http=counting_protocol(simulator.ledger),
-        loop="uvloop",
-        lifespan="off",
-        workers=workers,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    # uvicorn finishes its requests, then raises the signal again: that is the moment to leave with 0.
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
     typer.echo(f"model-simulator: {ANNOUNCEMENT}; mode {mode}, http://{host}:{listener.getsockname()[1]}")
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def _leave(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(0)
+    run(create_app(simulator), listener, ledger=simulator.ledger, workers=workers)
 
 
 def _read_oracle_file(path: Path) -> Oracle:

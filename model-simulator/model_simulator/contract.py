@@ -159,7 +159,7 @@ def _check_content(content: Any, place: str) -> None:
         raise invalid(f"{place}: Input should be a string or a list of content blocks")
     for index, block in enumerate(content):
         kind = block.get("type") if isinstance(block, dict) else None
-        if kind not in CONTENT_BLOCKS:
+        if not isinstance(kind, str) or kind not in CONTENT_BLOCKS:
             raise invalid(f"{place}.{index}.type: {kind!r} is not a content block")
         if kind == "text" and (not isinstance(block.get("text"), str) or not block["text"]):
             raise invalid(f"{place}.{index}.text: text content blocks must not be empty")
@@ -183,7 +183,7 @@ def _check_output_config(config: Any) -> None:
         if name not in ("effort", "format"):
             raise invalid(f"output_config.{name}: Extra inputs are not permitted")
     effort = config.get("effort")
-    if effort is not None and effort not in EFFORTS:
+    if effort is not None and (not isinstance(effort, str) or effort not in EFFORTS):
         raise invalid(f"output_config.effort: Input should be one of {', '.join(sorted(EFFORTS))}")
     answer_format = config.get("format")
     if answer_format is None:

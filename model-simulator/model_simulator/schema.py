@@ -30,6 +30,17 @@ REFUSED_KEYWORDS = frozenset(
         "if",
     }
 )
+KINDS = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
+SHAPES: dict[str, type] = {
+    "properties": dict,
+    "$defs": dict,
+    "required": list,
+    "enum": list,
+    "anyOf": list,
+    "allOf": list,
+    "format": str,
+    "minItems": int,
+}
 SCALARS: dict[str, Json] = {"integer": 1, "number": 1.0, "boolean": True, "null": None}
 FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -64,9 +75,13 @@ def _check(schema: Json, place: str, root: Json, references: tuple[str, ...]) ->
 
 
 def _check_keywords(schema: Mapping[str, Json], place: str) -> None:
-    for keyword in schema:
+    for keyword, value in schema.items():
         if keyword in REFUSED_KEYWORDS:
             raise invalid(f"{place}: property '{keyword}' is not supported")
+        if not isinstance(value, SHAPES.get(keyword, object)) or (keyword in ("enum", "anyOf") and not value):
+            raise invalid(f"{place}: property '{keyword}' is not valid JSON schema")
+    if any(not isinstance(kind, str) or kind not in KINDS for kind in _types(schema)):
+        raise invalid(f"{place}: property 'type' is not one of {', '.join(sorted(KINDS))}")
     if schema.get("minItems", 0) not in (0, 1):
         raise invalid(f"{place}: property 'minItems' may only be 0 or 1")
     if "object" in _types(schema) and schema.get("additionalProperties") is not False:
@@ -88,7 +103,7 @@ def _types(schema: Mapping[str, Json]) -> list[str]:
         return declared
     if declared is None and "properties" in schema:
         return ["object"]
-    return [declared] if declared else []
+    return [] if declared is None else [declared]
 
 
 def _resolve(reference: Json, root: Json, place: str) -> Json:
