@@ -5,15 +5,18 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 import redis
+import yaml
 
 from devstack.stack import Stack
 
 T = TypeVar("T")
+CONTENT = Path(__file__).resolve().parents[1] / "content"
 PASSWORD = "a-long-enough-password"
 PATIENCE_SECONDS = 30.0
 
@@ -56,7 +59,8 @@ class Student:
     def quota(self) -> dict[str, Any]:
         answer = self.get("/api/v2/usage/quota")
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        body: dict[str, Any] = answer.json()
+        return body
 
     def graded(self, submission_id: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The feedback, once there is one."""
@@ -117,14 +121,15 @@ class Live:
     def rows(self, query: str) -> list[dict[str, Any]]:
         """A query's rows, as the owner sees them."""
         text = self.stack.sql(f"SELECT coalesce(json_agg(r), '[]') FROM ({query}) r")
-        return json.loads(text)
+        found: list[dict[str, Any]] = json.loads(text)
+        return found
 
     def calls(self, student: Student) -> list[dict[str, Any]]:
         """The ledger rows of one student, oldest first."""
         where = f"student_id = '{student.student_id}'"
         return self.rows(f"SELECT * FROM llm_usage_logs WHERE {where} ORDER BY request_timestamp")
 
-    def redis(self) -> "redis.Redis[str]":
+    def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.stack.plan.redis_url, decode_responses=True)
 
     def simulate(self, **mode: Any) -> None:
@@ -135,13 +140,16 @@ class Live:
     def seen_by_model(self) -> dict[str, int]:
         """What the simulator has counted: requests seen and connections accepted."""
         url = f"http://127.0.0.1:{self.stack.plan.ports.model_simulator}/ledger/count"
-        return httpx.get(url).json()
+        counted: dict[str, int] = httpx.get(url).json()
+        return counted
 
 
-GOOD_ANSWER = (
-    "Retrieval-augmented generation searches a collection of documents for passages that bear on the question and puts "
-    "them into the prompt, so the model answers from evidence it can cite instead of from memory alone. That keeps the "
-    "answer current, because documents can be replaced without training again, and it lets a reader check each claim "
-    "against its source. It still fails when retrieval brings the wrong passages or the model ignores them, so both "
-    "steps have to be measured apart."
-)
+def excellent_answer(question_id: str) -> str:
+    """The course's own example of an answer worth full marks."""
+    chapter_id = question_id.rsplit("-", 1)[0]
+    written = yaml.safe_load((CONTENT / chapter_id / "assessments.yaml").read_text())
+    found = next(q for q in written["questions"] if q["id"] == question_id)
+    return str(found["excellent_example"]).strip()
+
+
+GOOD_ANSWER = excellent_answer("04-rag-q1")

@@ -22,7 +22,7 @@ def test_adaptive_path_premium_gating(live: Live) -> None:
 
 def test_assessment_premium_gating(live: Live) -> None:
     free, premium = live.register(), live.register("premium")
-    answer = {"question_id": "04-rag-q2", "answer_text": GOOD_ANSWER}
+    answer = {"question_id": "04-rag-q1", "answer_text": GOOD_ANSWER}
     assert free.get("/api/v2/assessments/questions").json()["total"] == 18
     refused = free.post("/api/v2/assessments/submit", answer)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "PREMIUM_REQUIRED")

@@ -1,58 +1,81 @@
-"""Entitlement: what a student may open, what the plans hold, and an operator's change of it."""
+"""Entitlement: what a subscription opens, what there is to buy, and how an operator sets it."""
 
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime
 
 from shared_schemas.claims import SubscriptionTier
+from shared_schemas.course import Tier
 from shared_schemas.wire import Request, Response
+
+EARLIEST_YEAR = 2000
+LATEST_YEAR = 2999
+
+
+def _within_reason(value: AwareDatetime) -> AwareDatetime:
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        raise ValueError(f"a year from {EARLIEST_YEAR} to {LATEST_YEAR} is expected")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_reason)]
+
+
+class ChapterAccess(Response):
+    """A chapter and the tier that opens it."""
+
+    chapter_id: str
+    title: str
+    access_tier: Tier
 
 
 class Plan(Response):
-    """A plan on offer; prices in US dollars, ``annual`` null where there is none."""
+    """Something to buy; prices in US dollars, ``yearly_price`` null where there is none."""
 
-    tier: SubscriptionTier
-    monthly: float
-    annual: float | None
+    plan: SubscriptionTier
+    monthly_price: float
+    yearly_price: float | None
+    currency: str
     benefits: list[str]
 
 
-class Access(Response):
-    """What is open to the student now. ``effective_tier`` is free once a subscription has run out."""
+class AccessStatus(Response):
+    """What a student may read now. ``subscription_tier`` is what the subscription is worth now."""
 
     subscription_tier: SubscriptionTier
-    effective_tier: SubscriptionTier
     subscription_expires_at: AwareDatetime | None
-    accessible_chapters: list[str]
-    locked_chapters: list[str]
+    expired: bool
+    accessible_chapters: list[ChapterAccess]
+    locked_chapters: list[ChapterAccess]
     benefits: list[str]
-    upgrade_url: str | None
-
-
-class Upgrade(Response):
-    """The plans above the student's own, and where to go on."""
-
-    current_tier: SubscriptionTier
-    message: str
-    locked_chapters: list[str]
-    benefits: list[str]
-    plans: list[Plan]
     upgrade_url: str
+    plans: list[Plan]
 
 
-class SubscriptionUpdate(Request):
-    """A student's new subscription; without an expiry it does not run out."""
+class UpgradeOffer(Response):
+    """The plans above the one a student has."""
+
+    message: str
+    current_tier: SubscriptionTier
+    subscription_expires_at: AwareDatetime | None
+    locked_chapters: list[ChapterAccess]
+    benefits: list[str]
+    upgrade_url: str
+    plans: list[Plan]
+
+
+class SubscriptionChangeRequest(Request):
+    """The entitlement to set; without an expiry it runs until it is changed."""
 
     subscription_tier: SubscriptionTier
-    subscription_expires_at: Annotated[AwareDatetime | None, Field()] = None
+    subscription_expires_at: Instant | None = None
 
 
-class SubscriptionState(Response):
-    """A student's subscription after an operator's change."""
+class Subscription(Response):
+    """The entitlement of a student after a change."""
 
     student_id: UUID
     subscription_tier: SubscriptionTier
     subscription_expires_at: AwareDatetime | None
-    previous_tier: SubscriptionTier
     changed_at: AwareDatetime

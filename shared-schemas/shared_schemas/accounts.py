@@ -1,67 +1,30 @@
-"""Accounts and sign-in: what core takes and answers."""
+"""Accounts and sessions: registering, signing in, and the profile."""
 
 from typing import Annotated, Literal
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
+from pydantic import AwareDatetime, EmailStr, Field, StringConstraints
 
 from shared_schemas.claims import Role, SubscriptionTier
 from shared_schemas.wire import Request, Response
 
-MINIMUM_PASSWORD = 8
-MAXIMUM_PASSWORD = 128
+LONGEST_EMAIL = 320
+LONGEST_NAME = 200
+LONGEST_PASSWORD = 256
+LONGEST_TIMEZONE = 64
+
+Password = Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
+FullName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, strip_whitespace=True)]
+Timezone = Annotated[str, Field(min_length=1, max_length=LONGEST_TIMEZONE, description="an IANA name: Europe/Berlin")]
 
 
-def _known_timezone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError("not a time zone of the IANA database, such as Europe/Berlin")
-    return value
+class RegisterRequest(Request):
+    """A new account. What a good password is, is core's to say."""
 
-
-def _plain(value: str) -> str:
-    if any(ord(character) < ord(" ") or 0xD800 <= ord(character) <= 0xDFFF for character in value):
-        raise ValueError("holds control characters")
-    return value
-
-
-TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_timezone)]
-FullName = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_plain)
-]
-Email = Annotated[EmailStr, Field(max_length=254)]
-NewPassword = Annotated[str, Field(min_length=MINIMUM_PASSWORD, max_length=MAXIMUM_PASSWORD), AfterValidator(_plain)]
-Password = Annotated[str, Field(min_length=1, max_length=MAXIMUM_PASSWORD), AfterValidator(_plain)]
-RefreshToken = Annotated[str, Field(min_length=1, max_length=512)]
-
-
-class Registration(Request):
-    """A new account. ``timezone`` decides which day an evening counts to; UTC when it is left out."""
-
-    email: Email
-    password: NewPassword
-    full_name: FullName | None = None
-    timezone: TimeZone = "UTC"
-
-
-class Login(Request):
-    """E-mail address and password."""
-
-    email: Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_plain)]
+    email: Annotated[EmailStr, Field(max_length=LONGEST_EMAIL)]
     password: Password
-
-
-class Refresh(Request):
-    """The refresh token of a session."""
-
-    refresh_token: RefreshToken
-
-
-class ProfileChange(Request):
-    """What of a profile may change; a member left out stays."""
-
     full_name: FullName | None = None
-    timezone: TimeZone | None = None
+    timezone: Timezone = "UTC"
 
 
 class Registered(Response):
@@ -74,16 +37,25 @@ class Registered(Response):
     created_at: AwareDatetime
 
 
+class LoginRequest(Request):
+    """Any text is an e-mail address here: a wrong one is answered like a wrong password."""
+
+    email: Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL)]
+    password: Password
+
+
 class SignedInUser(Response):
-    """Who has signed in."""
+    """Who has signed in; ``subscription_tier`` is what the subscription is worth now."""
 
     user_id: UUID
     email: str
+    full_name: str | None
+    role: Role
     subscription_tier: SubscriptionTier
 
 
 class Tokens(Response):
-    """An access token for an hour, and the refresh token that comes next. ``expires_in`` in seconds."""
+    """A fresh pair of tokens; ``expires_in`` seconds of the access token."""
 
     access_token: str
     token_type: Literal["bearer"]
@@ -91,14 +63,20 @@ class Tokens(Response):
     refresh_token: str
 
 
-class LoginAnswer(Tokens):
-    """Tokens, and who they belong to."""
+class SignedIn(Tokens):
+    """A new session."""
 
     user: SignedInUser
 
 
+class RefreshRequest(Request):
+    """The refresh token of the last login or refresh."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=512)]
+
+
 class Profile(Response):
-    """What an account says of its owner."""
+    """An account as its owner sees it; ``user_id`` and ``student_id`` are the same."""
 
     user_id: UUID
     student_id: UUID
@@ -109,3 +87,10 @@ class Profile(Response):
     subscription_tier: SubscriptionTier
     subscription_expires_at: AwareDatetime | None
     created_at: AwareDatetime
+
+
+class ProfileChange(Request):
+    """What to change; a member left out stays as it is, and ``full_name: null`` removes the name."""
+
+    full_name: FullName | None = None
+    timezone: Timezone = "UTC"

@@ -90,7 +90,10 @@ class Resume(Response):
 
 
 class Progress(Response):
-    """Where a student stands; ``overall_progress`` in percent of the course. ``resume`` is null when all open chapters are done."""
+    """Where a student stands; ``overall_progress`` in percent of the course.
+
+    ``resume`` is null when every chapter that is open to the student is done.
+    """
 
     overall_progress: int
     completed_chapters: int

@@ -18,13 +18,7 @@ def read_answer(value: Any) -> str | bool:
         raise ValueError("must be text, true or false")  # noqa: TRY004 - pydantic turns a ValueError into a 422, not a TypeError
     if isinstance(value, str) and len(value) > ANSWER_CHARACTERS:
         raise ValueError(f"must have at most {ANSWER_CHARACTERS:,} characters")
-    if isinstance(value, str) and ("\0" in value or not value.isascii() and _has_lone_surrogate(value)):
-        raise ValueError("holds a character that no text may hold")
     return value
-
-
-def _has_lone_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 Answer = Annotated[
@@ -61,15 +55,15 @@ class ReviewSection(Response):
 class QuestionGrade(Response):
     """What became of one question.
 
-    ``score`` of ``max_score``. ``explanation`` says why; ``feedback`` (short answers only) says what earned credit and what
-    did not. ``matched`` are the student's own words that earned points, ``missing`` a hint for every idea left out.
-    ``review`` is where to read again, null when the answer was right.
+    ``score`` of ``max_score``. ``explanation`` says why; ``feedback`` (null but for short answers) says what earned
+    credit and what did not. ``matched`` are the student's own words that earned points, ``missing`` a hint for every
+    idea left out. ``review`` is where to read again, null when the answer was right.
     """
 
     correct: bool
     score: int
     max_score: int
-    explanation: str | None
+    explanation: str
     feedback: str | None
     matched: list[str]
     missing: list[str]
@@ -80,7 +74,7 @@ class QuizAttempt(Response):
     """The outcome of one attempt; ``score`` in percent.
 
     ``sections_to_review`` is empty when the quiz was passed. ``progress_updated`` is true: progress is stored with the
-    attempt or neither is. ``best_score`` counts this attempt; ``milestones_reached`` are those it was the first to reach.
+    attempt or neither is. ``best_score`` counts this attempt; ``milestones_reached`` are those that it reached.
     """
 
     attempt_id: UUID

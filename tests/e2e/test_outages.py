@@ -53,7 +53,7 @@ def test_killing_the_worker_in_mid_grading_loses_nothing(live: Live) -> None:
     live.simulate(mode="latency", latency_ms=3000)
     try:
         submitted = student.post(
-            "/api/v2/assessments/submit", {"question_id": "05-fine-tuning-q1", "answer_text": GOOD_ANSWER}
+            "/api/v2/assessments/submit", {"question_id": "04-rag-q1", "answer_text": GOOD_ANSWER}
         ).json()
         eventually(lambda: any(row["outcome"] == "open" for row in live.calls(student)), "a call in flight")
         os.killpg(worker.pid or 0, signal.SIGKILL)

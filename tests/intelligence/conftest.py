@@ -24,7 +24,7 @@ def intelligence_database(postgres: Database) -> Database:
     return postgres
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def base_environment(
     intelligence_database: Database, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:

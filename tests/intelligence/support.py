@@ -179,8 +179,8 @@ def answers(content: bytes, content_type: str) -> Responder:
 
 def hangs() -> Responder:
     async def respond(request: Request) -> Response:
-        while not await request.is_disconnected():
-            await asyncio.sleep(0.01)
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
         return Response(status_code=499)
 
     return respond

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_entries_of_one_model_never_overlap_and_end_with_an_open_band() -> None:
         assert entry.bands[-1].up_to_prompt_tokens is None
     for entries in by_model.values():
         ordered = sorted(entries, key=lambda entry: entry.effective_from)
-        for earlier, later in zip(ordered, ordered[1:], strict=False):
+        for earlier, later in pairwise(ordered):
             assert earlier.effective_until == later.effective_from
         assert ordered[-1].effective_until is None
 

@@ -63,9 +63,7 @@ def refusals(results: list[UUID | ServiceError]) -> set[type]:
     return {type(result) for result in results if not isinstance(result, UUID)}
 
 
-async def test_200_at_once_on_a_quota_of_ten_admit_exactly_ten(
-    configure: Configure, student: UUID, rows: Rows
-) -> None:
+async def test_200_at_once_on_a_quota_of_ten_admit_exactly_ten(configure: Configure, student: UUID, rows: Rows) -> None:
     await configure(PREMIUM_ADAPTIVE_PATHS_LIMIT="10")
     results = await many(AT_ONCE, [learner(student)])
     assert sum(isinstance(result, UUID) for result in results) == 10

@@ -1,4 +1,4 @@
-"""The bucket that holds published courses: S3 (Cloudflare R2, SeaweedFS, …) or a plain directory, behind one small protocol.
+"""The bucket of published courses: S3 (Cloudflare R2, SeaweedFS) or a plain directory, behind one small protocol.
 
 Keys are relative paths with forward slashes. An etag is an opaque string that changes when the object does.
 """

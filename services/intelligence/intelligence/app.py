@@ -17,7 +17,7 @@ from intelligence import health, processes
 from intelligence.assessments import router as assessments
 from intelligence.core_client import CoreUnavailable, Unauthorized
 from intelligence.database import describe
-from intelligence.edge import Edge
+from intelligence.edge import BodyTooLarge, Edge
 from intelligence.errors import InvalidRequest, ServiceError, envelope
 from intelligence.paths import router as paths
 from intelligence.security import refuse_first
@@ -89,6 +89,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         raise error
     if error.status_code == InvalidRequest.status:  # FastAPI could not even parse the body
         return await _after_gate(request, InvalidRequest("The body is not valid JSON."))
+    if error.status_code == BodyTooLarge.status:
+        return _answer(BodyTooLarge())
     code, message = HTTP_CODES.get(error.status_code, ("INVALID_REQUEST", "The request can not be served."))
     return JSONResponse(envelope(code, message), status_code=error.status_code, headers=error.headers)
 

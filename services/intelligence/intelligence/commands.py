@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 from collections.abc import Coroutine
@@ -9,9 +10,10 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 
 from intelligence import health, llm, processes
-from intelligence.database import transaction
+from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage import alerts, metering, purge, sweeper
@@ -19,6 +21,8 @@ from intelligence.usage import alerts, metering, purge, sweeper
 app = typer.Typer(
     help="Operator's commands of the intelligence service.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -85,6 +89,7 @@ async def _work() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await processes.warm_up()
+    logger.info("grading answers until SIGTERM")
     sweeping = asyncio.create_task(sweeper.run(stop))
     try:
         await grading.run(stop)
@@ -146,7 +151,10 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         finally:
             await processes.shut_down()
 
-    return asyncio.run(whole())
+    try:
+        return asyncio.run(whole())
+    except (SQLAlchemyError, OSError) as error:
+        _fail(f"The database can not be used: {describe(error)}")
 
 
 @app.callback()

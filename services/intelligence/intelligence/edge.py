@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intelligence.database import describe, transaction
@@ -67,8 +68,6 @@ class _Passage:
             if length.isdecimal() and int(length) > MAXIMUM_BODY_BYTES:
                 return await self.fail(BodyTooLarge())
             return await app(self.scope, self.receive, self.send)
-        except BodyTooLarge as error:
-            await self.fail(error)
         except Exception as error:  # noqa: BLE001  # the last line: nothing may leave without the envelope
             # Where it happened and what kind it is: an exception's own words can hold what a student wrote.
             where = "".join(traceback.format_tb(error.__traceback__))
@@ -84,7 +83,7 @@ class _Passage:
         message = await self._receive()
         self.received += len(message.get("body", b""))
         if self.received > MAXIMUM_BODY_BYTES:
-            raise BodyTooLarge
+            raise HTTPException(BodyTooLarge.status)  # the one kind of exception that FastAPI lets through here
         return message
 
     async def send(self, message: Message) -> None:

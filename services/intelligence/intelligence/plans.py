@@ -13,4 +13,4 @@ PREMIUM_BENEFITS = [
 
 def upgrade_url() -> str:
     """Where a student can buy a better plan."""
-    return f"{get_settings().public_url.rstrip('/')}/upgrade"
+    return f"{get_settings().public_url.rstrip('/')}/api/v1/access/upgrade"

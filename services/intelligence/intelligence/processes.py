@@ -11,7 +11,8 @@ from intelligence.usage import pricing
 
 def configure_logging() -> None:
     """One line a record on standard output; prompts and answers are never logged, so no level can show them."""
-    logging.basicConfig(level=get_settings().log_level, stream=sys.stdout, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+    logging.getLogger().setLevel(get_settings().log_level)
     for talkative in ("httpx", "httpx2", "botocore", "aiobotocore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 

@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Database, Servers
-from tests.intelligence.assessments.running import Core, World, publish_course, running_core, running_intelligence
+from tests.intelligence.assessments.running import World, publish_course, running_intelligence
 from tests.simulator.running import Simulator, start, stop
-
-
-@pytest.fixture(scope="session")
-def core() -> Iterator[Core]:
-    with running_core() as core:
-        yield core
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +31,10 @@ def v2_database(servers: Servers) -> Database:
 
 @pytest.fixture
 async def world(
-    core: Core,
-    model: Simulator,
-    v2_database: Database,
-    redis_url: str,
-    published_course: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    model: Simulator, v2_database: Database, redis_url: str, published_course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
     model.control()
-    async with running_intelligence(core, model, v2_database, redis_url, published_course, monkeypatch) as world:
+    async with running_intelligence(model, v2_database, redis_url, published_course, monkeypatch) as world:
+        await world.rows("DELETE FROM students")  # an empty queue: what other tests left behind goes with its student
         yield world
         model.control()

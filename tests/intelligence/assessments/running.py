@@ -1,9 +1,9 @@
-"""The intelligence service for one test: real PostgreSQL and Redis, the model simulator, and a stand-in for core on a socket."""
+"""Intelligence for one test: real PostgreSQL and Redis, the model simulator, and a stand-in for core on a socket."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -29,6 +28,7 @@ from intelligence.usage import metering
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot, QuizAttemptFacts
 from tests.conftest import Database
+from tests.intelligence.support import SERVICE_TOKEN, served
 from tests.simulator.running import ROOT, Simulator
 
 T = TypeVar("T")
@@ -36,10 +36,11 @@ PATIENCE_SECONDS = 20.0
 QUICK = Rhythm(poll_seconds=0.02, first_pause_seconds=0.05, grace_seconds=5)
 
 GOOD_ANSWER = (
-    "I would use retrieval. The pages are cut into passages and indexed beforehand. When a visitor asks, a search picks a few "
-    "passages that go into the prompt with the question, and the model answers from them. Training each month updates slowly "
-    "and is unreliable for single facts, and pasting all pages into every prompt is costly and may not fit. Each answer can "
-    "point to the page it came from, so that staff can check it. The limit is the search: a missed passage leads to a wrong answer."
+    "I would use retrieval. The pages are cut into passages and indexed beforehand. When a visitor asks, a search picks "
+    "a few passages that go into the prompt with the question, and the model answers from them. Training each month "
+    "updates slowly and is unreliable for single facts, and pasting all pages into every prompt is costly and may not "
+    "fit. Each answer can point to the page it came from, so that staff can check it. The limit is the search: "
+    "a missed passage leads to a wrong answer."
 )
 
 
@@ -73,9 +74,16 @@ def attempt(chapter_id: str, score: int, *, marks: dict[str, int] | None = None,
 class Core:
     """What core would say: learners by token, and what each has done."""
 
-    url: str = ""
     learners: dict[str, Learner] = field(default_factory=dict)
     attempts: dict[UUID, list[QuizAttemptFacts]] = field(default_factory=dict)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/internal/v1/learners/resolve", self.resolve, methods=["POST"]),
+                Route("/internal/v1/learners/{student_id}/snapshot", self.snapshot),
+            ]
+        )
 
     async def resolve(self, request: Request) -> JSONResponse:
         learner = self.learners.get((await request.json())["token"])
@@ -92,28 +100,6 @@ class Core:
             quiz_attempts=self.attempts.get(student_id, []),
         )
         return JSONResponse(facts.model_dump(mode="json"))
-
-
-@contextmanager
-def running_core() -> Iterator[Core]:
-    """Core's internal endpoints on a free port."""
-    core = Core()
-    app = Starlette(
-        routes=[
-            Route("/internal/v1/learners/resolve", core.resolve, methods=["POST"]),
-            Route("/internal/v1/learners/{student_id}/snapshot", core.snapshot),
-        ]
-    )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    host, port = server.servers[0].sockets[0].getsockname()
-    core.url = f"http://{host}:{port}"
-    yield core
-    server.should_exit = True
-    thread.join()
 
 
 def publish_course(folder: Path, *, version: str | None = None) -> str:
@@ -220,28 +206,32 @@ class World:
 
 @asynccontextmanager
 async def running_intelligence(
-    core: Core, simulator: Simulator, database: Database, redis_url: str, course: Path, patch: pytest.MonkeyPatch
+    simulator: Simulator, database: Database, redis_url: str, course: Path, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    """The service with fresh settings and connections, asked in process."""
-    for name, value in {
-        "INTELLIGENCE_DATABASE_URL": database.intelligence_url,
-        "REDIS_URL": redis_url,
-        "CORE_URL": core.url,
-        "CORE_SERVICE_TOKEN": "a-token-between-the-two-services-of-this-test",
-        "CONTENT_SOURCE": "local",
-        "CONTENT_DIRECTORY": str(course),
-        "ANTHROPIC_API_KEY": "key-of-a-test",
-        "ANTHROPIC_BASE_URL": simulator.url,
-        "ANTHROPIC_MAX_RETRIES": "0",
-    }.items():
-        patch.setenv(name, value)
-    await forget_everything()
-    from intelligence.app import create_app
+    """The service with fresh settings and connections, served on a socket of its own."""
+    core = Core()
+    patch.chdir(course)  # no .env of the developer is read
+    for name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "LLM_", "PREMIUM_", "ENABLE_"))]:
+        patch.delenv(name)
+    async with served(core.app()) as core_url:
+        for name, value in {
+            "INTELLIGENCE_DATABASE_URL": database.intelligence_url,
+            "REDIS_URL": redis_url,
+            "CORE_URL": core_url,
+            "CORE_SERVICE_TOKEN": SERVICE_TOKEN,
+            "CONTENT_SOURCE": "local",
+            "CONTENT_DIRECTORY": str(course),
+            "ANTHROPIC_API_KEY": "key-of-a-test",
+            "ANTHROPIC_BASE_URL": simulator.url,
+            "ANTHROPIC_MAX_RETRIES": "0",
+        }.items():
+            patch.setenv(name, value)
+        await forget_everything()
+        from intelligence.app import create_app
 
-    transport = httpx.ASGITransport(app=create_app(), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://intelligence", timeout=30) as client:
-        yield World(core, simulator, database, client)
-    await forget_everything()
+        async with served(create_app()) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+            yield World(core, simulator, database, client)
+        await forget_everything()
 
 
 async def forget_everything() -> None:

@@ -1,3 +1,3 @@
-from tests.intelligence.assessments.fixtures import core, model, published_course, v2_database, world
+from tests.intelligence.assessments.fixtures import model, published_course, v2_database, world
 
-__all__ = ["core", "model", "published_course", "v2_database", "world"]
+__all__ = ["model", "published_course", "v2_database", "world"]

@@ -1,12 +1,297 @@
-from tests.intelligence.assessments.running import World
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from intelligence.settings import get_settings
+from tests.intelligence.assessments.running import World, attempt, eventually
 
 
-async def test_smoke(world: World) -> None:
+async def test_a_path_is_made_stored_and_charged_once(world: World) -> None:
     student = await world.student()
     answer = await student.post("/adaptive/path")
     assert answer.status_code == 200, answer.text
-    print(answer.text, answer.headers)
-    s = await student.submit()
-    assert s.status_code == 202, s.text
-    async with world.worker():
-        print(await student.graded(s.json()["submission_id"]))
+    path = answer.json()
+    steps = path["recommendations"]
+    assert [step["priority"] for step in steps] == list(range(1, len(steps) + 1))
+    assert 1 <= len(steps) <= 5
+    assert steps[0]["links"]["section"] == (
+        f"/api/v1/chapters/{steps[0]['chapter_id']}/sections/{steps[0]['section_id']}"
+    )
+    assert path["metadata"] == {
+        "total_recommendations": len(steps),
+        "high_priority_count": sum(step["estimated_impact"] == "high" for step in steps),
+        "estimated_total_time_minutes": sum(step["estimated_time_minutes"] for step in steps),
+        "cached": False,
+    }
+    assert path["reasoning"]
+    lifetime = datetime.fromisoformat(path["expires_at"]) - datetime.fromisoformat(path["generated_at"])
+    assert lifetime == timedelta(hours=24)
+    [call] = await world.rows("SELECT * FROM llm_usage_logs WHERE student_id = $1", student.student_id)
+    assert (str(call["reference_id"]), call["success"], call["cost_usd"] > 0) == (path["path_id"], True, True)
+    assert await student.used("adaptive_paths") == 1
+
+
+async def test_the_second_path_is_the_first_and_counts_too(world: World) -> None:
+    student = await world.student()
+    first = (await student.post("/adaptive/path")).json()
+    second = (await student.post("/adaptive/path", {"include_reasoning": False})).json()
+    assert (second["path_id"], second["metadata"]["cached"], second["reasoning"]) == (first["path_id"], True, None)
+    assert await student.used("adaptive_paths") == 2
+    calls = await world.rows("SELECT 1 FROM llm_usage_logs WHERE student_id = $1", student.student_id)
+    assert len(calls) == 1
+
+
+async def test_redis_remembers_for_a_day_but_postgresql_decides(world: World) -> None:
+    student = await world.student()
+    first = (await student.post("/adaptive/path")).json()
+    redis = Redis.from_url(str(get_settings().redis_url))
+    key = f"adaptive_path:{student.student_id}"
+    try:
+        assert 86_300 < await redis.ttl(key) <= 86_400
+        await redis.delete(key)
+        assert (await student.post("/adaptive/path")).json()["path_id"] == first["path_id"]
+        await redis.set(key, "not a path")
+        assert (await student.post("/adaptive/path")).json()["path_id"] == first["path_id"]
+    finally:
+        await redis.aclose()
+    await student.post("/adaptive/path", {"force_refresh": True})
+    await world.rows("UPDATE adaptive_paths SET expires_at = now() WHERE student_id = $1", student.student_id)
+    assert (await student.post("/adaptive/path")).json()["metadata"]["cached"] is False
+
+
+async def test_a_refresh_supersedes_the_path_before(world: World) -> None:
+    student = await world.student()
+    first = (await student.post("/adaptive/path")).json()["path_id"]
+    second = (await student.post("/adaptive/path", {"force_refresh": True})).json()
+    assert second["path_id"] != first
+    assert (await student.get(f"/adaptive/path/{first}")).json()["status"] == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("chapter_id", "score", "ends_it"),
+    [("01-intro", 61, True), ("01-intro", 60, False), ("02-llms", 59, True), ("03-prompting", 80, True)],
+)
+async def test_a_newer_quiz_ends_the_cache_only_when_it_says_something_new(
+    world: World, chapter_id: str, score: int, ends_it: bool
+) -> None:
+    student = await world.student("premium", attempt("01-intro", 40), attempt("02-llms", 80))
+    await student.post("/adaptive/path")
+    world.core.attempts[student.student_id].append(attempt(chapter_id, score, completed_at=datetime.now(UTC)))
+    assert (await student.post("/adaptive/path")).json()["metadata"]["cached"] is not ends_it
+
+
+async def test_caching_can_be_switched_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_settings(), "enable_phase2_caching", False)
+    student = await world.student()
+    ids = {(await student.post("/adaptive/path")).json()["path_id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+async def test_the_eleventh_path_is_refused_and_changes_nothing(world: World) -> None:
+    student = await world.student()
+    for _ in range(10):
+        assert (await student.post("/adaptive/path")).status_code == 200
+    refused = await student.post("/adaptive/path")
+    assert refused.status_code == 429
+    error = refused.json()["error"]
+    assert error["code"] == "RATE_LIMIT_EXCEEDED"
+    assert (error["quota"]["used"], error["quota"]["limit"]) == (10, 10)
+
+
+async def test_thirty_at_once_on_a_quota_of_ten(world: World) -> None:
+    student = await world.student()
+    answers = await asyncio.gather(*(student.post("/adaptive/path") for _ in range(30)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 20
+    active = await world.rows(
+        "SELECT 1 FROM adaptive_paths WHERE student_id = $1 AND status = 'active'", student.student_id
+    )
+    assert len(active) == 1
+
+
+async def test_two_attempts_at_one_quiz_are_not_enough(world: World) -> None:
+    student = await world.student("premium", attempt("01-intro", 40), attempt("01-intro", 90))
+    answer = await student.post("/adaptive/path")
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["required_quizzes"], error["completed_quizzes"]) == ("INSUFFICIENT_DATA", 2, 1)
+    assert error["next_steps"]
+    assert await student.used("adaptive_paths") == 0
+
+
+async def test_a_free_student_is_refused_before_anything_else(world: World) -> None:
+    student = await world.student("free")
+    answer = await student.post("/adaptive/path", {"force_refresh": "nonsense"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PREMIUM_REQUIRED")
+
+
+async def test_wrong_types_are_an_invalid_request(world: World) -> None:
+    student = await world.student()
+    bodies: list[object] = [{"force_refresh": "yes"}, {"unknown": 1}, [], "text"]
+    for body in bodies:
+        answer = await student.post("/adaptive/path", body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST"), body
+
+
+async def test_the_switch_turns_paths_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_settings(), "enable_adaptive_paths", False)
+    answer = await (await world.student()).post("/adaptive/path")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "FEATURE_DISABLED")
+
+
+@pytest.mark.parametrize("mode", [{"mode": "error", "status": 529}, {"mode": "malformed"}, {"mode": "refusal"}])
+async def test_a_model_in_trouble_gives_the_quota_back_and_a_way_on(world: World, mode: dict[str, object]) -> None:
+    student = await world.student()
+    world.simulator.control(**mode)
+    answer = await student.post("/adaptive/path")
+    assert answer.status_code == 503
+    error = answer.json()["error"]
+    assert error["code"] == "LLM_SERVICE_UNAVAILABLE"
+    assert error["fallback"]["weak_chapters"] == ["01-intro"]
+    assert error["fallback"]["suggestion"]
+    assert error["retry_after_seconds"] >= 1
+    assert await student.used("adaptive_paths") == 0
+    [state] = await world.rows("SELECT state, held_usd FROM llm_reservations WHERE student_id = $1", student.student_id)
+    assert (state["state"], state["held_usd"]) == ("released", 0)
+
+
+async def test_invented_sections_never_reach_the_student(world: World) -> None:
+    student = await world.student()
+    world.simulator.control(mode="invent")
+    path = (await student.post("/adaptive/path")).json()
+    course = {section["section_id"] for chapter in await chapters(world) for section in chapter["sections"]}
+    assert {step["section_id"] for step in path["recommendations"]} <= course
+
+
+async def chapters(world: World) -> list[dict[str, list[dict[str, str]]]]:
+    folder = get_settings().content_directory
+    version = json.loads((folder / "course.json").read_text())["content_version"]
+    found: list[dict[str, list[dict[str, str]]]] = json.loads((folder / version / "course.json").read_text())[
+        "chapters"
+    ]
+    return found
+
+
+async def test_an_idempotency_key_makes_one_path_and_one_charge(world: World) -> None:
+    student = await world.student()
+    key = str(uuid4())
+    answers = await asyncio.gather(*(student.post("/adaptive/path", {}, Idempotency_Key=key) for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    other = await student.post("/adaptive/path", {"force_refresh": True}, Idempotency_Key=key)
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "IDEMPOTENCY_CONFLICT")
+    assert await student.used("adaptive_paths") == 1
+
+
+async def test_events_tell_the_stages_and_end_with_the_path(world: World) -> None:
+    student = await world.student()
+    answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [block.splitlines() for block in answer.text.strip().split("\n\n")]
+    assert [lines[0] for lines in events] == ["event: queued", "event: analysing", "event: done"]
+    path = json.loads(events[-1][1].removeprefix("data: "))
+    assert (await student.get(f"/adaptive/path/{path['path_id']}")).status_code == 200
+
+
+async def test_an_error_is_an_event_with_the_envelope(world: World) -> None:
+    student = await world.student("premium", attempt("01-intro", 40))
+    answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
+    assert answer.status_code == 200
+    last = answer.text.strip().split("\n\n")[-1].splitlines()
+    assert last[0] == "event: error"
+    assert json.loads(last[1].removeprefix("data: "))["error"]["code"] == "INSUFFICIENT_DATA"
+
+
+async def test_a_client_that_goes_away_is_not_charged(world: World) -> None:
+    from intelligence.paths import service
+
+    student = await world.student()
+    world.simulator.control(mode="timeout")
+    asking = asyncio.Event()
+    work = asyncio.create_task(
+        service.create_path(
+            student.learner,
+            tier="premium",
+            force_refresh=False,
+            include_reasoning=True,
+            report=lambda stage: asking.set() if stage == "analysing" else None,
+        )
+    )
+    await asking.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+
+    async def released() -> bool:
+        rows = await world.rows("SELECT state FROM llm_reservations WHERE student_id = $1", student.student_id)
+        return [row["state"] for row in rows] == ["released"]
+
+    await eventually(released, "the reservation was not released")
+    assert await student.used("adaptive_paths") == 0
+
+
+async def test_a_path_is_followed_step_by_step(world: World) -> None:
+    student = await world.student()
+    path = (await student.post("/adaptive/path")).json()
+    url = f"/adaptive/path/{path['path_id']}/complete"
+    steps = [{name: step[name] for name in ("chapter_id", "section_id")} for step in path["recommendations"]]
+    first = (await student.post(url, steps[0])).json()
+    again = (await student.post(url, steps[0])).json()
+    assert first == again
+    assert first["completed_recommendations"] == 1
+    assert first["next_recommendation"]["priority"] == 2
+    assert (await student.get(f"/adaptive/path/{path['path_id']}")).json()["progress"]["followed_at"]
+    for step in steps[1:]:
+        last = (await student.post(url, step)).json()
+    assert (last["completion_percentage"], last["next_recommendation"], last["status"]) == (100, None, "completed")
+    assert (await student.post("/adaptive/path")).json()["metadata"]["cached"] is False
+
+
+async def test_only_a_step_of_the_path_can_be_completed(world: World) -> None:
+    student = await world.student()
+    path_id = (await student.post("/adaptive/path")).json()["path_id"]
+    answer = await student.post(
+        f"/adaptive/path/{path_id}/complete", {"chapter_id": "06-ai-apps", "section_id": "no-such-section"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST")
+
+
+async def test_anothers_path_does_not_exist(world: World) -> None:
+    owner, other = await world.student(), await world.student()
+    path = (await owner.post("/adaptive/path")).json()
+    step = {name: path["recommendations"][0][name] for name in ("chapter_id", "section_id")}
+    for answer in (
+        await other.get(f"/adaptive/path/{path['path_id']}"),
+        await other.post(f"/adaptive/path/{path['path_id']}/complete", step),
+        await other.get(f"/adaptive/path/{uuid4()}"),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "PATH_NOT_FOUND")
+
+
+async def test_paths_are_listed_newest_first_page_by_page(world: World) -> None:
+    student = await world.student()
+    made = [(await student.post("/adaptive/path", {"force_refresh": True})).json()["path_id"] for _ in range(3)]
+    page = (await student.get("/adaptive/paths?limit=2")).json()
+    assert [path["path_id"] for path in page["paths"]] == made[:0:-1]
+    assert page["pagination"] == {"total": 3, "limit": 2, "offset": 0, "has_more": True}
+    rest = (await student.get("/adaptive/paths?limit=2&offset=2")).json()
+    assert ([path["path_id"] for path in rest["paths"]], rest["pagination"]["has_more"]) == (made[:1], False)
+    active = (await student.get("/adaptive/paths?status=active")).json()
+    assert [path["path_id"] for path in active["paths"]] == made[-1:]
+    await world.rows("UPDATE adaptive_paths SET expires_at = now() WHERE path_id = $1::uuid", made[-1])
+    expired = (await student.get("/adaptive/paths?status=expired")).json()
+    assert [path["status"] for path in expired["paths"]] == ["expired"]
+    assert (await student.get("/adaptive/paths?limit=51")).status_code == 400
+
+
+async def test_an_expired_student_still_reads(world: World) -> None:
+    student = await world.student()
+    path_id = (await student.post("/adaptive/path")).json()["path_id"]
+    expired = student.learner.model_copy(update={"subscription_expires_at": datetime.now(UTC)})
+    world.core.learners[student.token] = expired
+    assert (await student.get(f"/adaptive/path/{path_id}")).status_code == 200
+    assert (await student.get("/adaptive/paths")).status_code == 200
+    assert (await student.post("/adaptive/path")).json()["error"]["code"] == "PREMIUM_REQUIRED"

@@ -31,6 +31,7 @@ _SAME_CHARACTER = str.maketrans(
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _GAP = re.compile(r"\s*(?:\[\s*(?:\.{3,}|…)\s*\]|\.{3,}|…)\s*")
+_DASH_RUN = re.compile("-{2,}")
 _WORDS = re.compile(r"\w+")
 
 
@@ -130,7 +131,7 @@ def _is_long_without_spaces(pieces: list[str]) -> bool:
 def _plain(text: str) -> str:
     """The text as quotes are compared: one case, one kind of quotation mark and dash, single spaces, bare ends."""
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_SAME_CHARACTER).casefold()
-    return " ".join(plain.split()).strip(" \"'.,;:!?")
+    return " ".join(_DASH_RUN.sub("-", plain).split()).strip(" \"'.,;:!?")
 
 
 def _longest_run(words: list[str], text: str) -> int:

@@ -168,6 +168,13 @@ class _Learner:
         facts = self.sections.get((chapter.chapter_id, section.section_id))
         return facts is not None and facts.completed
 
+    def _is_firm(self, chapter: ChapterOutline, section: SectionOutline) -> bool:
+        """Whether its quiz questions, or else reading it or its chapter's quiz, speak for the section."""
+        score = self._score(section)
+        if score is not None:
+            return score >= WEAK_SCORE
+        return self._is_completed(chapter, section) or self.best.get(chapter.chapter_id, 0) >= WEAK_SCORE
+
     def _time(self, chapter: ChapterOutline, section: SectionOutline) -> int:
         facts = self.sections.get((chapter.chapter_id, section.section_id))
         return facts.time_spent_seconds if facts else 0
@@ -195,7 +202,7 @@ class _Learner:
                 reason = "You spent much longer here than on your other sections; a second look can make it click."
                 steps.append(self._step(chapter, section, "slow", 50, "medium", reason))
             skipped = chapter.chapter_id in self.attempts or section.order < last_read
-            if started and skipped and not self._is_completed(chapter, section):
+            if started and skipped and not self._is_completed(chapter, section) and (score or 0) < WEAK_SCORE:
                 reason = f"You have worked on “{chapter.title}” but not finished this section."
                 steps.append(self._step(chapter, section, "skipped", 75 if weak_by_score else 45, "medium", reason))
         return steps + self._unsure(chapter)
@@ -235,8 +242,7 @@ class _Learner:
                 chapter, section = teachers[concept]
                 if gap.score is None and gap.chapter_id == chapter.chapter_id:
                     continue  # the whole chapter is to be read again, in its own order
-                score = self._score(section)
-                if (score is not None and score < WEAK_SCORE) or not self._is_completed(chapter, section):
+                if not self._is_firm(chapter, section):
                     reason = f"“{gap.title}” builds on this section, and it is not firm yet."
                     weight = 95 if gap.kind == "review" else 55
                     steps.append(self._step(chapter, section, "prerequisite", weight, "high", reason))

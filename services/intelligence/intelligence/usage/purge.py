@@ -9,7 +9,7 @@ from intelligence.database import transaction
 BATCH = 1000
 
 _OLD = "created_at < now() - make_interval(days => CAST(:days AS integer))"
-_TABLES = {"llm_exchanges": "call_id", "intelligence_idempotency_keys": "(student_id, idempotency_key)"}
+_TABLES = ("llm_exchanges", "intelligence_idempotency_keys")
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,8 @@ async def count_old(days: int) -> list[Purged]:
 
 async def erase_batch(table: str, days: int) -> int:
     """Erase at most a thousand old rows of this table in a transaction of its own; how many there were."""
-    key = _TABLES[table]
     statement = text(
-        f"WITH old AS (SELECT {key} AS key FROM {table} WHERE {_OLD} LIMIT {BATCH}) "  # noqa: S608  # the same
-        f"DELETE FROM {table} WHERE {key} IN (SELECT key FROM old) RETURNING 1"
+        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {_OLD} LIMIT {BATCH})) RETURNING 1"  # noqa: S608  # names from this module only
     )
     async with transaction() as session:
         return len((await session.execute(statement, {"days": days})).all())

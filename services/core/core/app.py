@@ -1,0 +1,91 @@
+"""Puts core together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from core import errors, health
+from core.access.router import admin_router
+from core.access.router import router as access_router
+from core.auth.passwords import Passwords
+from core.auth.router import router as auth_router
+from core.cache import Cache
+from core.chapters.router import router as chapters_router
+from core.chapters.router import search_router
+from core.content import Shelf
+from core.database import Database
+from core.learners.router import router as learners_router
+from core.logs import write_json_lines
+from core.middleware import Reception
+from core.progress.router import router as progress_router
+from core.quizzes.router import router as quizzes_router
+from core.settings import Settings, get_settings
+from core.storage import open_storage
+from shared_schemas.errors import ErrorEnvelope
+
+ROUTERS = [
+    auth_router,
+    chapters_router,
+    search_router,
+    quizzes_router,
+    progress_router,
+    access_router,
+    admin_router,
+    learners_router,
+    health.router,
+]
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorEnvelope} for status in (401, 403, 404, 409, 413, 422, 429, 503)
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service. It starts without a database, Redis or a published course, and says so in its readiness."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.database = Database(settings.database_login, pool_size=settings.database_pool_size)
+        app.state.cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
+        app.state.passwords = Passwords(settings.password_hash_threads)
+        async with open_storage(settings) as storage:
+            app.state.shelf = Shelf(storage)
+            await app.state.shelf.refresh()
+            refreshing = asyncio.create_task(app.state.shelf.refresh_every(settings.content_reload_seconds))
+            try:
+                yield
+            finally:
+                refreshing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await refreshing
+                app.state.passwords.close()
+                await app.state.cache.close()
+                await app.state.database.close()
+
+    app = FastAPI(
+        title="Course Companion core",
+        version=version("core"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url="/api/v1/openapi.json",
+        docs_url="/api/v1/docs",
+        redoc_url=None,
+        responses=REFUSALS,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    app.add_middleware(Reception)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def __getattr__(name: str) -> FastAPI:
+    """``core.app:app`` is made when a server asks for it, so that importing this module reads no environment."""
+    if name != "app":
+        raise AttributeError(name)
+    write_json_lines(get_settings().log_level)
+    return create_app(get_settings())

@@ -1,0 +1,62 @@
+"""Passwords: argon2id, in a few threads of its own, so that no login ever holds up the event loop."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from fastapi import Depends, Request
+
+SHORTEST_PASSWORD = 8
+
+_hasher = PasswordHasher(memory_cost=46 * 1024, time_cost=1, parallelism=1)
+
+# The hash of a random password nobody kept: checking against it takes as long as checking a real one.
+NOBODYS_HASH = "$argon2id$v=19$m=47104,t=1,p=1$32Kkm/YpQ8CQgDLxSRBe1A$PVbalCFh7z8d+aTjs3o4stsQAbOg3Ym5ktZVWuK/9RQ"
+
+
+class Passwords:
+    """Hashes and checks passwords in ``threads`` threads: no more of them at once, the rest wait their turn."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+
+    async def hash(self, password: str) -> str:
+        """The hash to store."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _hasher.hash, password)
+
+    async def match(self, password: str, *, stored_hash: str | None) -> bool:
+        """Whether ``password`` was hashed; without a hash it was not, and finding that out takes as long."""
+        loop = asyncio.get_running_loop()
+        matches = await loop.run_in_executor(self._threads, _verify, stored_hash or NOBODYS_HASH, password)
+        return matches and stored_hash is not None
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def what_is_weak(password: str, *, email: str) -> str | None:
+    """Why this is no good password for this account, or None when it is good enough."""
+    if len(password) < SHORTEST_PASSWORD:
+        return f"a password has at least {SHORTEST_PASSWORD} characters"
+    if password.casefold() == email.casefold():
+        return "a password is not the e-mail address"
+    return None
+
+
+def _verify(stored_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored_hash, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def request_passwords(request: Request) -> Passwords:
+    """The hashing threads of the app that serves ``request``."""
+    passwords: Passwords = request.app.state.passwords
+    return passwords
+
+
+RequestPasswords = Annotated[Passwords, Depends(request_passwords)]

@@ -1,0 +1,151 @@
+"""Sessions: signing in, rotating refresh tokens, signing out."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.auth.passwords import Passwords
+from core.database import Database
+from core.errors import ServiceError
+from core.models import SignInSession, Student
+from core.settings import Settings
+from core.tokens import (
+    ACCESS_TOKEN_LIFETIME,
+    InvalidToken,
+    RefreshClaims,
+    mint_access_token,
+    mint_refresh_token,
+    read_refresh_token,
+)
+from shared_schemas.accounts import LoginRequest, SignedIn, SignedInUser, Tokens
+from shared_schemas.claims import Learner
+
+SESSION_LIFETIME = timedelta(days=30)
+ROTATION_GRACE = timedelta(seconds=10)
+
+
+class WrongCredentials(ServiceError):
+    """The e-mail address or the password is not right."""
+
+    status = 401
+    code = "UNAUTHORIZED"
+
+
+class RefreshRefused(ServiceError):
+    """This session has ended. Please sign in again."""
+
+    status = 401
+    code = "UNAUTHORIZED"
+
+
+class RefreshTokenReused(RefreshRefused):
+    """This session has ended. Please sign in again."""
+
+    keeps_changes = True  # the session stays revoked, although the request is refused
+
+
+async def sign_in(
+    database: Database, *, passwords: Passwords, credentials: LoginRequest, settings: Settings, now: datetime
+) -> SignedIn:
+    """A new session, or WrongCredentials: the same, and as slowly, for an account that does not exist.
+
+    No connection is held while the password is checked.
+    """
+    async with database.transaction() as session:
+        student = await session.scalar(
+            select(Student).where(func.lower(Student.email) == func.lower(credentials.email.strip()))
+        )
+    right = await passwords.match(credentials.password, stored_hash=student.password_hash if student else None)
+    if student is None or not right:
+        raise WrongCredentials
+    async with database.transaction() as session:
+        session_id = await start(session, student_id=student.student_id)
+    learner = Learner(
+        student_id=student.student_id,
+        session_id=session_id,
+        role=student.role,
+        subscription_tier=student.subscription_tier,
+        subscription_expires_at=student.subscription_expires_at,
+        token_expires_at=now + ACCESS_TOKEN_LIFETIME,
+    )
+    tokens = _tokens(student.student_id, RefreshClaims(session_id, 0), settings=settings, now=now)
+    user = SignedInUser(
+        user_id=student.student_id,
+        email=student.email,
+        full_name=student.full_name,
+        role=student.role,
+        subscription_tier=learner.effective_tier(now),
+    )
+    return SignedIn(**tokens.model_dump(), user=user)
+
+
+async def start(session: AsyncSession, *, student_id: UUID) -> UUID:
+    """The id of a new session."""
+    made = await session.execute(
+        insert(SignInSession)
+        .values(student_id=student_id, expires_at=func.now() + SESSION_LIFETIME)
+        .returning(SignInSession.session_id)
+    )
+    return made.scalar_one()
+
+
+async def refresh(session: AsyncSession, *, token: str, settings: Settings, now: datetime) -> Tokens:
+    """The next pair of tokens of a session.
+
+    The token before the newest gets the newest again for ten seconds, so that two tabs, or a client that lost the
+    answer, stay signed in. Anything older was stolen or replayed: the session is revoked for whoever holds it.
+    """
+    try:
+        claims = read_refresh_token(token, secrets=settings.token_secrets)
+    except InvalidToken as error:
+        raise RefreshRefused from error
+    live = (
+        (SignInSession.session_id == claims.session_id)
+        & SignInSession.revoked_at.is_(None)
+        & (SignInSession.expires_at > func.now())
+    )
+    rotated = await session.execute(
+        update(SignInSession)
+        .where(live, SignInSession.generation == claims.generation)
+        .values(
+            generation=SignInSession.generation + 1,
+            rotated_at=func.now(),
+            expires_at=func.now() + SESSION_LIFETIME,
+        )
+        .returning(SignInSession.student_id, SignInSession.generation)
+    )
+    successor = rotated.one_or_none()
+    if successor is None:
+        recent = SignInSession.rotated_at > func.now() - ROTATION_GRACE
+        found = await session.execute(
+            select(SignInSession.student_id, SignInSession.generation).where(
+                live, recent, SignInSession.generation == claims.generation + 1
+            )
+        )
+        successor = found.one_or_none()
+    if successor is None:
+        await revoke(session, session_id=claims.session_id)
+        raise RefreshTokenReused
+    newest = RefreshClaims(claims.session_id, successor.generation)
+    return _tokens(successor.student_id, newest, settings=settings, now=now)
+
+
+async def revoke(session: AsyncSession, *, session_id: UUID) -> None:
+    """End a session; its tokens are worth nothing from the commit on."""
+    await session.execute(
+        update(SignInSession)
+        .where(SignInSession.session_id == session_id, SignInSession.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+
+
+def _tokens(student_id: UUID, newest: RefreshClaims, *, settings: Settings, now: datetime) -> Tokens:
+    secret = settings.token_secrets[0]
+    return Tokens(
+        access_token=mint_access_token(student_id=student_id, session_id=newest.session_id, secret=secret, now=now),
+        token_type="bearer",  # noqa: S106  # the kind of token, not one
+        expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+        refresh_token=mint_refresh_token(newest, secret=secret),
+    )

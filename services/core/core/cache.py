@@ -1,0 +1,69 @@
+"""The only door to Redis: a speed-up that may vanish at any moment. Nothing here ever raises for that."""
+
+import logging
+import time
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 0.25
+PAUSE_SECONDS = 5.0
+MOST_CONNECTIONS = 50
+
+
+class Cache:
+    """Redis, or nothing where no address is given. After a failure it is left alone for a few seconds."""
+
+    def __init__(self, url: str | None) -> None:
+        self._redis = None
+        self._paused_until = 0.0
+        if url is not None:
+            self._redis = Redis.from_url(
+                url,
+                socket_connect_timeout=TIMEOUT_SECONDS,
+                socket_timeout=TIMEOUT_SECONDS,
+                max_connections=MOST_CONNECTIONS,
+                retry=Retry(NoBackoff(), 0),
+            )
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a Redis to ask at all."""
+        return self._redis is not None
+
+    async def count(self, key: str, *, lifetime_seconds: int) -> int | None:
+        """How often ``key`` was counted in the lifetime its first count began, with this one; None without Redis."""
+        if self._redis is None or time.monotonic() < self._paused_until:
+            return None
+        try:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.incr(key)
+                pipeline.expire(key, lifetime_seconds, nx=True)
+                counted, _ = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            self._pause(error)
+            return None
+        return int(counted)
+
+    async def reachable(self) -> bool:
+        """Whether Redis answers now."""
+        if self._redis is None:
+            return False
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    def _pause(self, error: Exception) -> None:
+        self._paused_until = time.monotonic() + PAUSE_SECONDS
+        logger.warning("Redis cannot be used (%s): hourly limits are off until it is back", type(error).__name__)

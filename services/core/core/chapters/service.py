@@ -1,0 +1,193 @@
+"""Chapters and sections as a student reads them, and search through them."""
+
+import asyncio
+import time
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.access.service import ChapterNotFound, Reader, open_chapter
+from core.chapters.search import Hit, Index
+from core.chapters.snippets import snippet
+from core.content import PublishedCourse
+from core.errors import ServiceError
+from core.models import ChapterProgress
+from shared_schemas.chapters import (
+    ChapterDetail,
+    ChapterList,
+    ChapterStanding,
+    ChapterSummary,
+    FurtherReading,
+    SearchHit,
+    SearchResults,
+    SectionDetail,
+    SectionText,
+)
+from shared_schemas.course import Chapter, ChapterOutline, Section
+
+
+class SectionNotFound(ServiceError):
+    """There is no section with this id in the chapter."""
+
+    status = 404
+    code = "RESOURCE_NOT_FOUND"
+
+    def __init__(self, section_id: str, chapter: Chapter) -> None:
+        known = [section.section_id for section in chapter.sections]
+        super().__init__(
+            f"There is no section with this id in the chapter. It has: {', '.join(known)}.",
+            details={"chapter_id": chapter.chapter_id, "section_id": section_id, "available_sections": known},
+        )
+
+
+class NoNeighbour(ServiceError):
+    """The course has no further chapter in this direction."""
+
+    status = 404
+    code = "RESOURCE_NOT_FOUND"
+
+
+class _Newest:
+    """The index of the course that was searched last: a process serves one version at a time."""
+
+    course: PublishedCourse | None = None
+    index = Index([])
+
+
+async def list_chapters(
+    session: AsyncSession, *, course: PublishedCourse, reader: Reader, student_id: UUID
+) -> ChapterList:
+    """Every chapter in reading order, each with the student's standing in it."""
+    found = await session.execute(
+        select(ChapterProgress.chapter_id, ChapterProgress.completion_status, ChapterProgress.best_quiz_score).where(
+            ChapterProgress.student_id == student_id
+        )
+    )
+    standings = {
+        row.chapter_id: ChapterStanding(completion_status=row.completion_status, quiz_score=row.best_quiz_score)
+        for row in found
+    }
+    summaries = [
+        ChapterSummary(**_summary(outline, reader, standings.get(outline.chapter_id)))
+        for outline in course.outlines.values()
+    ]
+    return ChapterList(chapters=summaries, total_chapters=len(summaries), user_subscription=reader.tier)
+
+
+async def read_chapter(
+    session: AsyncSession, *, course: PublishedCourse, chapter: Chapter, reader: Reader, student_id: UUID
+) -> ChapterDetail:
+    """A whole chapter with the student's standing in it."""
+    found = await session.execute(
+        select(ChapterProgress.completion_status, ChapterProgress.best_quiz_score).where(
+            ChapterProgress.student_id == student_id, ChapterProgress.chapter_id == chapter.chapter_id
+        )
+    )
+    row = found.one_or_none()
+    standing = row and ChapterStanding(completion_status=row.completion_status, quiz_score=row.best_quiz_score)
+    outline = course.outlines[chapter.chapter_id]
+    following, preceding = course.neighbour(chapter.chapter_id, 1), course.neighbour(chapter.chapter_id, -1)
+    return ChapterDetail(
+        **_summary(outline, reader, standing),
+        quiz_id=outline.quiz_id,
+        learning_objectives=chapter.learning_objectives,
+        prerequisites=chapter.prerequisites,
+        sections=[_section_text(section) for section in chapter.sections],
+        further_reading=[FurtherReading(**reference.model_dump()) for reference in chapter.further_reading],
+        next_chapter=following and following.chapter_id,
+        previous_chapter=preceding and preceding.chapter_id,
+        content_version=chapter.content_version,
+        updated_at=chapter.updated_at,
+    )
+
+
+def read_section(chapter: Chapter, section_id: str) -> SectionDetail:
+    """One section of a chapter; SectionNotFound where it has none with this id."""
+    ids = [section.section_id for section in chapter.sections]
+    if section_id not in ids:
+        raise SectionNotFound(section_id, chapter)
+    index = ids.index(section_id)
+    return SectionDetail(
+        **_section_text(chapter.sections[index]).model_dump(),
+        chapter_id=chapter.chapter_id,
+        chapter_title=chapter.title,
+        next_section=ids[index + 1] if index + 1 < len(ids) else None,
+        previous_section=ids[index - 1] if index > 0 else None,
+        content_version=chapter.content_version,
+        updated_at=chapter.updated_at,
+    )
+
+
+def open_neighbour(course: PublishedCourse, chapter_id: str, *, steps: int, reader: Reader) -> Chapter:
+    """The chapter so many steps away, by the same access rules; NoNeighbour beyond the ends of the course."""
+    if chapter_id not in course.outlines:
+        raise ChapterNotFound(chapter_id, course)
+    outline = course.neighbour(chapter_id, steps)
+    if outline is None:
+        end = "last" if steps > 0 else "first"
+        raise NoNeighbour(f"This is the {end} chapter of the course.", details={"chapter_id": chapter_id})
+    return open_chapter(course, outline.chapter_id, reader=reader)
+
+
+async def search(
+    *, course: PublishedCourse, reader: Reader, query: str, chapter_id: str | None, limit: int
+) -> SearchResults:
+    """The sections that fit the query best, locked ones without a snippet; ChapterNotFound for an unknown filter."""
+    started = time.perf_counter()
+    if chapter_id is not None and chapter_id not in course.outlines:
+        raise ChapterNotFound(chapter_id, course)
+    hits = (await _index(course)).search(query, chapter_id=chapter_id)
+    return SearchResults(
+        query=query,
+        results=[_search_hit(hit, reader) for hit in hits[:limit]],
+        total_results=len(hits),
+        query_time_ms=round((time.perf_counter() - started) * 1000, 2),
+    )
+
+
+async def _index(course: PublishedCourse) -> Index:
+    """The index of this course, built beside the event loop when it is first needed."""
+    if _Newest.course is course:
+        return _Newest.index
+    index = await asyncio.to_thread(Index, course.chapters.values())
+    _Newest.course, _Newest.index = course, index
+    return index
+
+
+def _search_hit(hit: Hit, reader: Reader) -> SearchHit:
+    open_to_reader = reader.may_read(hit.chapter.access_tier)
+    return SearchHit(
+        chapter_id=hit.chapter.chapter_id,
+        chapter_title=hit.chapter.title,
+        section_id=hit.section.section_id,
+        section_title=hit.section.title,
+        snippet=snippet(hit.text, hit.matched) if open_to_reader else None,
+        relevance_score=round(hit.relevance, 3),
+        locked=not open_to_reader,
+    )
+
+
+def _summary(outline: ChapterOutline, reader: Reader, standing: ChapterStanding | None) -> dict[str, object]:
+    return {
+        "chapter_id": outline.chapter_id,
+        "chapter_number": outline.chapter_number,
+        "title": outline.title,
+        "subtitle": outline.subtitle,
+        "access_tier": outline.access_tier,
+        "estimated_time_minutes": outline.estimated_time_minutes,
+        "difficulty_level": outline.difficulty_level,
+        "user_has_access": reader.may_read(outline.access_tier),
+        "user_progress": standing,
+    }
+
+
+def _section_text(section: Section) -> SectionText:
+    return SectionText(
+        section_id=section.section_id,
+        title=section.title,
+        order=section.order,
+        estimated_time_minutes=section.estimated_time_minutes,
+        content_markdown=section.content_markdown,
+        explanations=section.explanations,
+    )

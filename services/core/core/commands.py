@@ -1,0 +1,175 @@
+"""What an operator can run: `core --help`."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import demo
+from core.auth.passwords import Passwords, what_is_weak
+from core.auth.service import NewAccount, add_account
+from core.content import POINTER_KEY, load_version
+from core.database import Database
+from core.errors import ServiceError
+from core.publishing.compile import CompiledCourse, compile_course
+from core.publishing.publish import AnotherPublisherWon, publish
+from core.publishing.source import CourseInvalid, read_course
+from core.settings import ContentSettings, get_settings
+from core.storage import ObjectNotFound, Storage, StorageError, open_storage
+from shared_schemas.accounts import RegisterRequest
+from shared_schemas.course import CoursePointer
+
+app = typer.Typer(help="Operator's commands of the core service.", no_args_is_help=True, pretty_exceptions_enable=False)
+
+T = TypeVar("T")
+CourseFolder = Annotated[Path, typer.Argument(help="The folder with course.yaml.")]
+DEFAULT_COURSE = Path("content")
+
+
+@app.command("validate-course")
+def validate_course(folder: CourseFolder = DEFAULT_COURSE) -> None:
+    """Check a course folder; every mistake is named with its file and line, and nothing is published."""
+    compiled = _compiled(folder)
+    typer.echo(f"{compiled.course.title}: {len(compiled.course.chapters)} chapters, 0 mistakes.")
+
+
+@app.command("publish")
+def publish_course(folder: CourseFolder = DEFAULT_COURSE) -> None:
+    """Check a course, compile it and publish it to the bucket; readers see the old course or the new one."""
+    compiled = _compiled(folder)
+    total = len(compiled.versioned) + len(compiled.plain) + 1
+    written = 0
+
+    def wrote(key: str) -> None:
+        nonlocal written
+        written += 1
+        if sys.stdout.isatty():
+            typer.echo(f"\r{written}/{total} {key:<60}", nl=False)
+
+    async def work() -> None:
+        async with open_storage(ContentSettings()) as storage:
+            done = await publish(storage, compiled, now=datetime.now(UTC), wrote=wrote)
+        news = "is published" if done.changed else "was published already"
+        typer.echo(f"\r{compiled.course.title}, version {done.content_version}, {news}: {done.objects} objects.")
+
+    _run(work())
+
+
+@app.command("seed-assessments")
+def seed_assessments(folder: CourseFolder = DEFAULT_COURSE) -> None:
+    """Publish the course and say, file by file, how many open questions the bucket holds now."""
+    compiled = _compiled(folder)
+
+    async def work() -> None:
+        async with open_storage(ContentSettings()) as storage:
+            await publish(storage, compiled, now=datetime.now(UTC))
+            for file, questions in compiled.questions.items():
+                if not await storage.exists(f"assessments/{file}"):
+                    _fail(f"assessments/{file} is not in the bucket after publishing.")
+                typer.echo(f"✓ Uploaded {file} ({questions} questions)")
+        total = sum(compiled.questions.values())
+        typer.echo(f"Total: {total} assessment questions uploaded to Cloudflare R2")
+
+    _run(work())
+
+
+@app.command("seed-demo")
+def seed_demo() -> None:
+    """Make the demo accounts (development only); premium@test.com starts with two quiz attempts."""
+    settings = get_settings()
+    if settings.environment == "production":
+        _fail("The demo accounts have public passwords: production refuses them.")
+
+    async def work() -> None:
+        database = Database(settings.database_login, pool_size=1)
+        async with open_storage(settings) as storage:
+            course = await load_version(storage, await _published_version(storage))
+        with closing(Passwords(settings.password_hash_threads)) as passwords:
+            async with database.transaction() as session:
+                made = await demo.seed(session, passwords=passwords, course=course, now=datetime.now(UTC))
+        await database.close()
+        for email, is_new in made.items():
+            typer.echo(f"✓ {email} {'is ready' if is_new else 'exists already'}")
+
+    _run(work())
+
+
+@app.command("create-student")
+def create_student(
+    email: Annotated[str, typer.Argument(help="The e-mail address to sign in with.")],
+    *,
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for when left out.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Full name.")] = None,
+    tier: Annotated[Literal["free", "premium", "pro"], typer.Option(help="What the student has bought.")] = "free",
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it runs out; without it, it does not.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Make a course operator.")] = False,
+) -> None:
+    """Make an account of any tier, or an operator's."""
+    settings = get_settings()
+    try:
+        request = RegisterRequest(email=email, password=password, full_name=name)
+    except ValidationError as error:
+        _fail("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False)))
+    if weakness := what_is_weak(password, email=email):
+        _fail(f"password: {weakness}")
+
+    async def work() -> None:
+        database = Database(settings.database_login, pool_size=1)
+        with closing(Passwords(1)) as passwords:
+            account = NewAccount(
+                email=request.email,
+                password_hash=await passwords.hash(password),
+                full_name=request.full_name,
+                role="admin" if admin else "student",
+                subscription_tier=tier,
+                subscription_expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+            )
+        async with database.transaction() as session:
+            student_id = await add_account(session, account=account)
+        await database.close()
+        if student_id is None:
+            _fail(f"There is an account with the address {request.email} already.")
+        typer.echo(f"✓ {request.email} ({account.role}, {tier}) is ready; its id is {student_id}")
+
+    _run(work())
+
+
+def _compiled(folder: Path) -> CompiledCourse:
+    try:
+        return compile_course(read_course(folder))
+    except CourseInvalid as invalid:
+        for problem in invalid.problems:
+            typer.echo(str(problem), err=True)
+        _fail(f"{len(invalid.problems)} mistakes; nothing was published.")
+
+
+async def _published_version(storage: Storage) -> str:
+    try:
+        body, _ = await storage.read(POINTER_KEY)
+    except ObjectNotFound:
+        _fail("No course is published yet: run core publish first.")
+    return CoursePointer.model_validate_json(body).content_version
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; what an operator can mend is one line and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except (ServiceError, StorageError, AnotherPublisherWon, SQLAlchemyError, OSError) as error:
+        _fail(f"{type(error).__name__}: {error}")
+    except ExceptionGroup as group:
+        _fail("; ".join(f"{type(error).__name__}: {error}" for error in group.exceptions[:1]))
+
+
+def _fail(line: str) -> NoReturn:
+    typer.secho(line, err=True, fg=typer.colors.RED)
+    raise typer.Exit(1)

@@ -1,0 +1,110 @@
+"""The pool of connections, and the transaction of a request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from core.errors import ServiceError
+
+CONNECT_SECONDS = 5
+COMMAND_SECONDS = 10
+STATEMENT_MILLISECONDS = 8_000
+IDLE_MILLISECONDS = 30_000
+POOL_WAIT_SECONDS = 5
+
+
+class DatabaseUnavailable(ServiceError):
+    """The service cannot reach its database at the moment. Please try again shortly."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "2"})
+
+
+def asyncpg_url(address: str) -> URL:
+    """``address`` as SQLAlchemy needs it for asyncpg: `postgresql://` and libpq's `sslmode` are understood."""
+    url = make_url(address).set(drivername="postgresql+asyncpg")
+    sslmode = url.query.get("sslmode")
+    if not isinstance(sslmode, str):
+        return url
+    return url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+
+
+class Database:
+    """The connections of one process. Every wait in it has an end, so that a stalled connection can hang nobody."""
+
+    def __init__(self, address: str, *, pool_size: int) -> None:
+        self._engine = create_async_engine(
+            asyncpg_url(address),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            hide_parameters=True,  # an error's text may reach a log
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
+                "server_settings": {
+                    "application_name": "core",
+                    "timezone": "UTC",
+                    "statement_timeout": str(STATEMENT_MILLISECONDS),
+                    "idle_in_transaction_session_timeout": str(IDLE_MILLISECONDS),
+                },
+            },
+        )
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed on the way out, or rolled back on any error.
+
+        An error that ``keeps_changes`` is raised after the commit. A connection is taken with the first statement;
+        DatabaseUnavailable where there is none to be had.
+        """
+        refusal: ServiceError | None = None
+        try:
+            async with self._sessions.begin() as session:
+                try:
+                    yield session
+                except ServiceError as error:
+                    if not error.keeps_changes:
+                        raise
+                    refusal = error
+        except (OSError, PoolTimeoutError) as error:  # asyncpg's own connection errors are OSErrors
+            raise DatabaseUnavailable from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable from error
+            raise
+        if refusal is not None:
+            raise refusal
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+def request_database(request: Request) -> Database:
+    """The pool of the app that serves ``request``."""
+    database: Database = request.app.state.database
+    return database
+
+
+RequestDatabase = Annotated[Database, Depends(request_database)]
+
+
+async def request_session(database: RequestDatabase) -> AsyncIterator[AsyncSession]:
+    """The one transaction of a request."""
+    async with database.transaction() as session:
+        yield session
+
+
+# scope="function": the commit comes before the answer is sent, so a failed commit is a 500 and never a false success
+Session = Annotated[AsyncSession, Depends(request_session, scope="function")]

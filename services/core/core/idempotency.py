@@ -1,0 +1,88 @@
+"""Idempotency-Key: the same key and body give the same answer, and have one effect."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Header
+from fastapi.responses import Response
+from pydantic import BaseModel
+from sqlalchemy import Select, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import ServiceError
+from core.models import IdempotencyKey
+from core.tokens import keyed_digest
+
+DIGEST_PURPOSE = b"course-companion request digest"
+
+ClientKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
+]
+
+
+class IdempotencyConflict(ServiceError):
+    """This Idempotency-Key was used for another request. Use a new key for a new request."""
+
+    status = 409
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a request did: for whom, and how it is answered."""
+
+    student_id: UUID
+    status: int
+    answer: BaseModel
+
+    def response(self) -> Response:
+        """The answer as bytes."""
+        return _json(self.status, self.answer.model_dump_json().encode())
+
+
+def digest(request: BaseModel, *, operation: str, secret: str) -> str:
+    """A fingerprint of an operation and its body. Keyed, because a body may hold a password."""
+    body = f"{operation}\n{request.model_dump_json()}".encode()
+    return keyed_digest(body, purpose=DIGEST_PURPOSE, secret=secret).hex()
+
+
+async def run_once(
+    session: AsyncSession, *, owner: str, key: str | None, request_digest: str, work: Callable[[], Awaitable[Effect]]
+) -> Response:
+    """The answer of ``work``, done once for each ``key`` of each ``owner``; without a key it is simply done.
+
+    The key is written in the transaction of the work: a duplicate that comes meanwhile waits for it on the unique
+    index, and gets the stored answer if it was committed, or does the work itself if it was not.
+    """
+    if key is None:
+        return (await work()).response()
+    claimed = await session.scalar(
+        insert(IdempotencyKey)
+        .values(owner=owner, idempotency_key=key, request_digest=request_digest, status_code=0, response_body=b"")
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.owner)
+    )
+    mine = (IdempotencyKey.owner == owner) & (IdempotencyKey.idempotency_key == key)
+    if claimed is None:
+        return await _stored(session, select(IdempotencyKey).where(mine), request_digest)
+    response = (effect := await work()).response()
+    await session.execute(
+        update(IdempotencyKey)
+        .where(mine)
+        .values(student_id=effect.student_id, status_code=response.status_code, response_body=bytes(response.body))
+    )
+    return response
+
+
+async def _stored(session: AsyncSession, query: Select[IdempotencyKey], request_digest: str) -> Response:
+    stored = (await session.scalars(query)).one()
+    if stored.request_digest != request_digest:
+        raise IdempotencyConflict
+    return _json(stored.status_code, stored.response_body)
+
+
+def _json(status: int, body: bytes) -> Response:
+    return Response(body, status, media_type="application/json")

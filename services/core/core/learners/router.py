@@ -1,0 +1,28 @@
+"""The internal endpoints for the other services of this installation; the gateway never routes them."""
+
+from uuid import UUID
+
+from fastapi import Depends
+
+from core import security
+from core.database import Session
+from core.learners import service
+from core.routing import router as new_router
+from core.security import RequestSettings
+from shared_schemas.claims import Learner, ResolveRequest
+from shared_schemas.learners import LearnerSnapshot
+
+router = new_router("/internal/v1/learners", "internal", documented=False)
+router.dependencies.append(Depends(security.trusted_service))
+
+
+@router.post("/resolve")
+async def resolve(request: ResolveRequest, session: Session, settings: RequestSettings) -> Learner:
+    """Who a bearer token belongs to; 401 when nobody's."""
+    return await security.resolve(session, request.token, settings=settings)
+
+
+@router.get("/{student_id}/snapshot")
+async def read_snapshot(student_id: UUID, session: Session) -> LearnerSnapshot:
+    """Progress and quiz attempts of one student."""
+    return await service.snapshot(session, student_id=student_id)

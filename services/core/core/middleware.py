@@ -1,0 +1,105 @@
+"""What happens to every request, whatever its route: an id, a limit on its size, a line in the log, no bare 500."""
+
+import logging
+import re
+import time
+import traceback
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core import errors
+
+logger = logging.getLogger("core.requests")
+
+LARGEST_BODY = 1_048_576
+ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class Reception:
+    """The outermost middleware of core. Bodies are read whole, up to 1 MB, before a route sees them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        state = scope.setdefault("state", {})
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                if "rate_limit" in state:
+                    headers.update(state["rate_limit"].headers())
+            await send(message)
+
+        try:
+            replay = await _read_body(scope, receive)
+            if replay is None:
+                await errors.too_large(LARGEST_BODY)(scope, receive, send_with_headers)
+            else:
+                await self._app(scope, replay, send_with_headers)
+        except Exception as error:  # noqa: BLE001  # whatever broke, the client gets the envelope and the log the place
+            _log_failure(error, request_id)
+            if not status:
+                await errors.unexpected()(scope, receive, send_with_headers)
+        finally:
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            logger.info(
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "route": getattr(scope.get("route"), "path", None),
+                    "status": status,
+                    "ms": milliseconds,
+                    "request_id": request_id,
+                },
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if ACCEPTABLE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def _read_body(scope: Scope, receive: Receive) -> Receive | None:
+    """A ``receive`` that gives the whole body at once, or None where it is too large."""
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length) > LARGEST_BODY:
+        return None
+    if not length and "transfer-encoding" not in headers:
+        return receive
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            return None
+        if not message.get("more_body", False):
+            break
+    whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def replay() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replay
+
+
+def _log_failure(error: Exception, request_id: str) -> None:
+    """Name and place of an unexpected error; never its text, which may hold what a student wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    logger.error("failure", extra={"error": type(error).__name__, "where": places, "request_id": request_id})

@@ -1,0 +1,239 @@
+"""Records what students do: chapters, sections, time, active days and milestones, all in the caller's transaction.
+
+Every write first holds the student's row, so that two devices of one student take turns and nothing is counted twice or
+missed, whatever chapters they touch.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import Row, case, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.content import PublishedCourse
+from core.errors import InvalidFields
+from core.models import ActivityDay, ChapterProgress, MilestoneReached, SectionProgress, Student
+from core.progress import streaks
+from core.security import Unauthorized
+
+FIRST_REPORT_SECONDS = 30 * 60
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What an action changed: the chapter's best score, the seconds credited, and the milestones reached by it."""
+
+    best_quiz_score: int | None
+    time_credited_seconds: int
+    milestones_reached: list[str]
+
+
+async def hold_student(session: AsyncSession, student_id: UUID) -> str:
+    """Make other writers of this student's progress wait for this transaction; returns the student's time zone."""
+    held = select(Student.timezone).where(Student.student_id == student_id).with_for_update(key_share=True)
+    timezone = await session.scalar(held)
+    if timezone is None:
+        raise Unauthorized  # the account was deleted while this request ran
+    return timezone
+
+
+async def record_attempt(
+    session: AsyncSession,
+    *,
+    student_id: UUID,
+    course: PublishedCourse,
+    chapter_id: str,
+    score: int,
+    passed: bool,
+    now: datetime,
+) -> Recorded:
+    """A quiz was submitted: the best score counts, and a passed quiz completes its chapter for good."""
+    timezone = await hold_student(session, student_id)
+    new = insert(ChapterProgress).values(
+        student_id=student_id,
+        chapter_id=chapter_id,
+        completion_status="completed" if passed else "in_progress",
+        best_quiz_score=score,
+        completed_at=now if passed else None,
+        started_at=now,
+        last_activity_at=now,
+    )
+    old = ChapterProgress
+    merged = new.on_conflict_do_update(
+        index_elements=[old.student_id, old.chapter_id],
+        set_={
+            "completion_status": case(
+                (new.excluded.completed_at.is_not(None), "completed"), else_=old.completion_status
+            ),
+            "best_quiz_score": func.greatest(old.best_quiz_score, new.excluded.best_quiz_score),
+            "completed_at": func.coalesce(old.completed_at, new.excluded.completed_at),
+            "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
+        },
+    ).returning(old.best_quiz_score, old.completed_at)
+    chapter = (await session.execute(merged)).one()
+    milestones = await _record_day(
+        session,
+        student_id=student_id,
+        course=course,
+        timezone=timezone,
+        just_completed=chapter.completed_at == now,
+        now=now,
+    )
+    return Recorded(chapter.best_quiz_score, 0, milestones)
+
+
+async def record_reading(
+    session: AsyncSession,
+    *,
+    student_id: UUID,
+    course: PublishedCourse,
+    chapter_id: str,
+    section_id: str | None,
+    completed: bool,
+    time_spent_seconds: int,
+    now: datetime,
+) -> Recorded:
+    """A student read in a chapter. Raises InvalidFields.
+
+    Of the seconds reported no more count than have passed since the last activity in this chapter, by the clock on the
+    wall; a first report may bring up to thirty minutes, for nobody knows when it began. A completed section stays so.
+    """
+    _check_section(course, chapter_id, section_id, completed=completed)
+    timezone = await hold_student(session, student_id)
+    last = await _chapter(session, student_id, chapter_id)
+    allowed = FIRST_REPORT_SECONDS if last is None else int((now - last.last_activity_at).total_seconds())
+    credited = max(0, min(time_spent_seconds, allowed))
+    new = insert(ChapterProgress).values(
+        student_id=student_id,
+        chapter_id=chapter_id,
+        time_spent_seconds=credited,
+        last_section_id=section_id,
+        started_at=now,
+        last_activity_at=now,
+    )
+    old = ChapterProgress
+    await session.execute(
+        new.on_conflict_do_update(
+            index_elements=[old.student_id, old.chapter_id],
+            set_={
+                "time_spent_seconds": old.time_spent_seconds + new.excluded.time_spent_seconds,
+                "last_section_id": func.coalesce(new.excluded.last_section_id, old.last_section_id),
+                "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
+            },
+        )
+    )
+    if section_id is not None:
+        await _record_section(
+            session,
+            student_id=student_id,
+            chapter_id=chapter_id,
+            section_id=section_id,
+            completed=completed,
+            seconds=credited,
+            now=now,
+        )
+    milestones = await _record_day(
+        session, student_id=student_id, course=course, timezone=timezone, just_completed=False, now=now
+    )
+    return Recorded(last.best_quiz_score if last else None, credited, milestones)
+
+
+def _check_section(course: PublishedCourse, chapter_id: str, section_id: str | None, *, completed: bool) -> None:
+    if section_id is None:
+        if completed:
+            raise InvalidFields({"section_id": "name the section that was completed"})
+        return
+    known = [section.section_id for section in course.outlines[chapter_id].sections]
+    if section_id not in known:
+        raise InvalidFields({"section_id": f"the chapter has no such section; it has {', '.join(known)}"})
+
+
+async def _chapter(session: AsyncSession, student_id: UUID, chapter_id: str) -> Row[datetime, int | None] | None:
+    found = await session.execute(
+        select(ChapterProgress.last_activity_at, ChapterProgress.best_quiz_score).where(
+            ChapterProgress.student_id == student_id, ChapterProgress.chapter_id == chapter_id
+        )
+    )
+    return found.one_or_none()
+
+
+async def _record_section(
+    session: AsyncSession,
+    *,
+    student_id: UUID,
+    chapter_id: str,
+    section_id: str,
+    completed: bool,
+    seconds: int,
+    now: datetime,
+) -> None:
+    new = insert(SectionProgress).values(
+        student_id=student_id,
+        chapter_id=chapter_id,
+        section_id=section_id,
+        time_spent_seconds=seconds,
+        completed_at=now if completed else None,
+        last_activity_at=now,
+    )
+    old = SectionProgress
+    await session.execute(
+        new.on_conflict_do_update(
+            index_elements=[old.student_id, old.chapter_id, old.section_id],
+            set_={
+                "time_spent_seconds": old.time_spent_seconds + new.excluded.time_spent_seconds,
+                "completed_at": func.coalesce(old.completed_at, new.excluded.completed_at),
+                "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
+            },
+        )
+    )
+
+
+async def _record_day(
+    session: AsyncSession,
+    *,
+    student_id: UUID,
+    course: PublishedCourse,
+    timezone: str,
+    just_completed: bool,
+    now: datetime,
+) -> list[str]:
+    """Make today an active day; returns the milestones that this action was the first to reach."""
+    new_day = await session.scalar(
+        insert(ActivityDay)
+        .values(student_id=student_id, day=streaks.local_day(now, timezone))
+        .on_conflict_do_nothing()
+        .returning(ActivityDay.day)
+    )
+    measures: dict[streaks.Measure, int] = {"chapters": 0, "days": 0}
+    if new_day is not None:
+        measures["days"] = streaks.count_streak(await active_days(session, student_id), new_day).longest
+    if just_completed:
+        measures["chapters"] = await _completed_chapters(session, student_id, course.outlines.keys())
+    names = streaks.reached(streaks.goals(len(course.outlines)), measures)
+    if not names:
+        return []
+    added = await session.scalars(
+        insert(MilestoneReached)
+        .values([{"student_id": student_id, "milestone": name, "achieved_at": now} for name in names])
+        .on_conflict_do_nothing()
+        .returning(MilestoneReached.milestone)
+    )
+    fresh = set(added)
+    return [name for name in names if name in fresh]
+
+
+async def active_days(session: AsyncSession, student_id: UUID) -> list[date]:
+    """Every day on which the student learned, on their own calendar."""
+    return list(await session.scalars(select(ActivityDay.day).where(ActivityDay.student_id == student_id)))
+
+
+async def _completed_chapters(session: AsyncSession, student_id: UUID, chapter_ids: Collection[str]) -> int:
+    counted = select(func.count()).where(
+        ChapterProgress.student_id == student_id,
+        ChapterProgress.completion_status == "completed",
+        ChapterProgress.chapter_id.in_(chapter_ids),
+    )
+    return await session.scalar(counted) or 0

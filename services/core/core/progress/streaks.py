@@ -1,0 +1,115 @@
+"""Streaks and milestones, computed from calendar days and counts. Pure.
+
+A day is a date in the student's own calendar, fixed when the action happened: a clock that is set forward or back, a
+change of zone or the end of a month never changes a day that was already earned.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import ceil
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+CALENDAR_DAYS = 35
+STREAK_TARGETS = (3, 7, 14, 30)
+DAY = timedelta(days=1)
+
+Measure = Literal["chapters", "days"]
+
+
+@dataclass(frozen=True)
+class StreakFacts:
+    """Days in a row: ``current`` is 0 once a whole day was missed; ``last_day`` is None before the first action."""
+
+    current: int
+    longest: int
+    last_day: date | None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A milestone: reached when the ``measure`` stands at ``target``."""
+
+    name: str
+    description: str
+    measure: Measure
+    target: int
+
+
+def local_day(now: datetime, timezone: str) -> date:
+    """The date on the student's calendar at the instant ``now`` (aware) in the IANA zone ``timezone``."""
+    return now.astimezone(ZoneInfo(timezone)).date()
+
+
+def count_streak(days: Collection[date], today: date) -> StreakFacts:
+    """The streak that ``days`` make. It lives while its last day is today or yesterday: a morning breaks nothing.
+
+    A last day after ``today`` is possible, for someone who has travelled west over the date line: it counts as today.
+    """
+    runs = list(_runs(days))
+    if not runs:
+        return StreakFacts(current=0, longest=0, last_day=None)
+    last_day, last_run = runs[-1]
+    return StreakFacts(
+        current=last_run if last_day >= today - DAY else 0,
+        longest=max(length for _, length in runs),
+        last_day=last_day,
+    )
+
+
+def _runs(days: Collection[date]) -> Iterator[tuple[date, int]]:
+    """Each unbroken run of days as its last day and its length, oldest first."""
+    active = set(days)
+    length = 0
+    for day in sorted(active):
+        length += 1
+        if day + DAY not in active:
+            yield day, length
+            length = 0
+
+
+def calendar(days: Collection[date], today: date) -> list[tuple[date, bool]]:
+    """The last 35 days up to ``today``, oldest first, each with whether it was active."""
+    active = set(days)
+    window = [today - back * DAY for back in reversed(range(CALENDAR_DAYS))]
+    return [(day, day in active) for day in window]
+
+
+def goals(total_chapters: int) -> list[Goal]:
+    """Every milestone of a course of that many chapters; half of an odd number is rounded up."""
+    return [
+        Goal("first_chapter", "Complete your first chapter.", "chapters", 1),
+        Goal("halfway", "Complete half of the course.", "chapters", ceil(total_chapters / 2)),
+        Goal("course_complete", "Complete every chapter of the course.", "chapters", total_chapters),
+        *(Goal(f"{n}_day_streak", f"Learn on {n} days in a row.", "days", n) for n in STREAK_TARGETS),
+    ]
+
+
+def reached(all_goals: Collection[Goal], measures: Mapping[Measure, int]) -> list[str]:
+    """The names of the milestones that these counts reach."""
+    return [goal.name for goal in all_goals if measures[goal.measure] >= goal.target]
+
+
+def next_goal(all_goals: Collection[Goal], achieved: Collection[str], measures: Mapping[Measure, int]) -> Goal | None:
+    """The milestone not yet achieved of which the greatest share is done; None when all are achieved."""
+    left = [goal for goal in all_goals if goal.name not in achieved]
+    return max(left, key=lambda goal: measures[goal.measure] / goal.target, default=None)
+
+
+def encouragement(streak: StreakFacts, today: date) -> str:
+    """A kind sentence or two that fit the streak; a broken one is never held against anybody."""
+    if streak.last_day is None:
+        return "Every course starts with one small step. Read a section or try a quiz, and your first day is made."
+    if streak.current == 0:
+        best = f"Your {streak.longest}-day run stays yours" if streak.longest > 1 else "What you learned stays yours"
+        return f"Welcome back! {best}, and today is a good day to begin a new one."
+    done_today = streak.last_day >= today
+    if streak.current == 1:
+        return "A good start: day one is done." if done_today else "You learned yesterday. One section today makes two."
+    days = f"{streak.current} days in a row"
+    if not done_today:
+        return f"{days} so far. A few minutes today keep it going."
+    if streak.current in STREAK_TARGETS:
+        return f"{days}: a milestone. Well done!"
+    return f"{days}. Steady practice is what makes it stick."

@@ -1,0 +1,74 @@
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intelligence.assessments.rubric import CriterionGrade, Grade
+from intelligence.assessments.wording import Feedback, Words, feedback
+from shared_schemas.assessments import Level
+from shared_schemas.course import Rubric
+from tests.intelligence.assessments.test_rubric import QUESTION, RUBRIC
+
+SECRET = "The search fetches fifty chunks and a cross encoder keeps the best five of them."
+KEYED: Rubric = RUBRIC.model_copy(update={"excellent_example": SECRET})
+
+
+def worded(*levels: Level, words: Words | None = None, off_topic: bool = False, supported: bool = True) -> Feedback:
+    criteria = tuple(
+        CriterionGrade(
+            criterion, level, Decimal(level == "full") * criterion.points, "my own words", "Because.", supported
+        )
+        for criterion, level in zip(KEYED.criteria, levels, strict=True)
+    )
+    score = sum((one.points for one in criteria), Decimal(0))
+    return feedback(
+        Grade(score, criteria, off_topic),
+        words or Words(["Clear."], ["Say more."], "Good start."),
+        rubric=KEYED,
+        question=QUESTION,
+        answer="An answer of my own words.",
+        titles={"s": "Why models err"},
+    )
+
+
+def test_each_missed_criterion_names_the_section_to_read_again() -> None:
+    improvements = worded("full", "partial", "none").improvements
+    assert improvements[:2] == [
+        "checks: Because. Read again: Why models err.",
+        "data: Because. Read again: Why models err.",
+    ]
+    assert "Say more." in improvements
+
+
+def test_a_perfect_answer_is_told_what_to_do_next() -> None:
+    assert worded("full", "full", "full", words=Words(["Clear."], [], "Well done.")).improvements == [
+        "Every criterion is met. Try the next question, or a harder one."
+    ]
+
+
+def test_an_off_topic_answer_has_no_strengths_and_says_what_was_asked() -> None:
+    told = worded("none", "none", "none", off_topic=True)
+    assert told.strengths == []
+    assert QUESTION in told.detailed_feedback
+    assert QUESTION in told.improvements[0]
+
+
+def test_the_answer_key_never_reaches_the_student() -> None:
+    leaking = Words([f"Good. {SECRET}"], [f"Write this: {SECRET.upper()} Then stop."], f"Nearly. {SECRET} Go on.")
+    told = worded("full", "partial", "none", words=leaking)
+    everything = " ".join([*told.strengths, *told.improvements, told.detailed_feedback]).casefold()
+    assert "cross encoder keeps the best five" not in everything
+    assert told.detailed_feedback == "Nearly. Go on."
+
+
+def test_praise_for_a_credit_that_was_taken_away_is_left_out() -> None:
+    told = worded("full", "full", "full", words=Words(["Perfect on everything!"], [], "Great."), supported=False)
+    assert told.strengths == [f"{name}: “my own words”" for name in ("mechanism", "checks", "data")]
+    assert "No credit could be given" in told.detailed_feedback
+
+
+@given(st.integers(0, 4), st.integers(6, 15))
+def test_no_run_of_six_words_of_the_key_survives(start: int, length: int) -> None:
+    stolen = " ".join(SECRET.split()[start : start + length])
+    told = worded("full", "full", "full", words=Words([stolen], [stolen], f"{stolen}."))
+    assert stolen not in " ".join([*told.strengths, *told.improvements, told.detailed_feedback])

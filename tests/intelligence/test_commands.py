@@ -1,0 +1,254 @@
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.conftest import Database, Servers
+from tests.intelligence.conftest import Rows
+from tests.intelligence.support import ScriptedProvider, fails, says, served
+
+PROGRAM = Path(sys.executable).with_name("intelligence")
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Awaitable[Ended]]
+
+
+@pytest.fixture(scope="module")
+def intelligence_database(servers: Servers) -> Database:
+    """Alerts and purges look at every student, so they get a database of their own."""
+    return servers.new_database()
+
+
+@pytest.fixture
+def environment(base_environment: dict[str, str], intelligence_database: Database) -> dict[str, str]:
+    return base_environment | {"INTELLIGENCE_DATABASE_URL": intelligence_database.intelligence_url}
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Run:
+    """Run a command of the installed program to its end."""
+
+    async def execute(*arguments: str, **settings: str) -> Ended:
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM,
+            *arguments,
+            cwd=tmp_path,
+            env=environment | {"COLUMNS": "200", "PATH": os.environ["PATH"]} | settings,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+    return execute
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[tuple[ScriptedProvider, str]]:
+    scripted = ScriptedProvider()
+    async with served(scripted.app()) as url:
+        yield scripted, url
+
+
+@pytest.mark.parametrize("command", ["worker", "check-model", "cost-alerts", "purge"])
+async def test_each_command_explains_itself(run: Run, command: str) -> None:
+    ended = await run(command, "--help")
+    assert ended.code == 0
+    assert "Usage" in ended.out
+
+
+async def test_check_model_prints_model_tokens_and_reply(
+    run: Run, model: tuple[ScriptedProvider, str], rows: Rows
+) -> None:
+    scripted, url = model
+    scripted.script = [says('{"reply": "I am ready."}')]
+    ended = await run("check-model", ANTHROPIC_BASE_URL=url)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Model: claude-sonnet-5-5" in ended.out
+    assert "Tokens used: 120" in ended.out
+    assert "Reply: I am ready." in ended.out
+    calls = await rows("SELECT feature, student_id, success FROM llm_usage_logs ORDER BY request_timestamp DESC")
+    assert calls[0] == {"feature": "check", "student_id": None, "success": True}
+
+
+async def test_check_model_fails_with_the_reason(run: Run, model: tuple[ScriptedProvider, str]) -> None:
+    scripted, url = model
+    scripted.script = [fails(401, "authentication_error")]
+    refused = await run("check-model", ANTHROPIC_BASE_URL=url)
+    assert refused.code == 1
+    assert "ANTHROPIC_API_KEY" in refused.out
+    unset = await run("check-model", ANTHROPIC_API_KEY="your-key-here")
+    assert (unset.code, unset.err.strip()) == (1, "ANTHROPIC_API_KEY is not set.")
+
+
+async def test_check_model_warns_of_a_retirement(run: Run, model: tuple[ScriptedProvider, str]) -> None:
+    scripted, url = model
+    scripted.script = [says('{"reply": "yes"}', model="claude-sonnet-4-5-20250929")]
+    ended = await run("check-model", ANTHROPIC_BASE_URL=url, ANTHROPIC_MODEL="claude-sonnet-4-5-20250929")
+    assert ended.code == 0
+    assert "retires on 2026-11-30" in ended.out
+
+
+class Mailbox:
+    """A mail server that keeps what it is given, or refuses it."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.refuse = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def say(line: str) -> None:
+            writer.write(f"{line}\r\n".encode())
+
+        say("220 test")
+        while line := (await reader.readline()).decode().strip():
+            verb = line.split()[0].upper()
+            if verb == "DATA":
+                say("354 go on")
+                self.messages.append((await reader.readuntil(b"\r\n.\r\n")).decode())
+                say("250 kept")
+            elif verb == "QUIT":
+                say("221 bye")
+                break
+            else:
+                say("550 no" if self.refuse and verb == "RCPT" else "250 ok")
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[tuple[Mailbox, dict[str, str]]]:
+    box = Mailbox()
+    server = await asyncio.start_server(box.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield (
+        box,
+        {
+            "SMTP_SERVER": "127.0.0.1",
+            "SMTP_PORT": str(port),
+            "SMTP_FROM": "course@example.com",
+            "LLM_COST_ALERT_EMAIL": "operator@example.com",
+        },
+    )
+    server.close()
+    await server.wait_closed()
+
+
+async def spend(database: Database, student: UUID, usd: str) -> None:
+    owner = await asyncpg.connect(database.owner_url)
+    await owner.execute(
+        "INSERT INTO llm_usage_logs (student_id, feature, attempt, model, prompt_version, price_version, outcome,"
+        " success, cost_usd, worst_case_usd, spend_month, lease_until) VALUES "
+        "($1, 'assessment', 1, 'm', 'p', 'v', 'succeeded', true, $2, 1, current_utc_month(), now())",
+        student,
+        Decimal(usd),
+    )
+    await owner.close()
+
+
+async def test_an_alert_is_sent_once_a_month_and_again_only_after_a_failure(
+    run: Run,
+    mailbox: tuple[Mailbox, dict[str, str]],
+    make_student: Callable[[], Awaitable[UUID]],
+    intelligence_database: Database,
+) -> None:
+    box, settings = mailbox
+    over, under = await make_student(), await make_student()
+    await spend(intelligence_database, over, "0.51")
+    await spend(intelligence_database, under, "0.50")
+    box.refuse = True
+    failed = await run("cost-alerts", **settings)
+    assert failed.code == 1
+    assert "could not be sent" in failed.err
+    box.refuse = False
+    sent = await run("cost-alerts", **settings)
+    assert (sent.code, sent.err) == (0, "")
+    (message,) = box.messages
+    assert "To: operator@example.com" in message
+    assert str(over) in message
+    assert str(over) in sent.out
+    assert str(under) not in message
+    again = await run("cost-alerts", **settings)
+    assert again.code == 0
+    assert "No new student" in again.out
+    assert len(box.messages) == 1
+
+
+async def test_without_a_mail_server_the_alert_is_printed(
+    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database
+) -> None:
+    student = await make_student()
+    await spend(intelligence_database, student, "3")
+    ended = await run("cost-alerts")
+    assert ended.code == 0
+    assert "is not set" in ended.out
+    assert re.search(rf"{student}\s+3\.0000 USD", ended.out)
+
+
+async def test_purge_erases_texts_and_keys_and_keeps_numbers(
+    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database, rows: Rows
+) -> None:
+    student = await make_student()
+    for _ in range(3):
+        await spend(intelligence_database, student, "0.01")
+    await rows(
+        "INSERT INTO llm_exchanges (call_id, student_id, request_body, created_at) SELECT call_id, student_id, '{}', "
+        "now() - CASE row_number() OVER () WHEN 1 THEN interval '89 days' ELSE interval '91 days' END "
+        "FROM llm_usage_logs WHERE student_id = $1",
+        student,
+    )
+    await rows(
+        "INSERT INTO intelligence_idempotency_keys (student_id, idempotency_key, request_digest, lease_until, "
+        "created_at) VALUES ($1, 'old', 'd', now(), now() - interval '91 days'), ($1, 'new', 'd', now(), now())",
+        student,
+    )
+    kept = (
+        "SELECT (SELECT count(*) FROM llm_exchanges WHERE student_id = $1) AS texts, "
+        "(SELECT count(*) FROM intelligence_idempotency_keys WHERE student_id = $1) AS keys, "
+        "(SELECT count(*) FROM llm_usage_logs WHERE student_id = $1) AS numbers"
+    )
+    dry = await run("purge", "--dry-run")
+    assert "llm_exchanges: 2 rows older than 90 days would be erased" in dry.out
+    assert await rows(kept, student) == [{"texts": 3, "keys": 2, "numbers": 3}]
+    wet = await run("purge", "--days", "90")
+    assert (wet.code, wet.err) == (0, "")
+    assert await rows(kept, student) == [{"texts": 1, "keys": 1, "numbers": 3}]
+    assert (await run("purge", "--days", "0")).code != 0
+
+
+async def test_a_missing_database_is_one_line_and_a_failure(run: Run) -> None:
+    ended = await run("purge", INTELLIGENCE_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
+    assert ended.code == 1
+    assert len(ended.err.strip().splitlines()) == 1
+
+
+async def test_the_worker_ends_cleanly_on_sigterm(environment: dict[str, str], tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM,
+        "worker",
+        cwd=tmp_path,
+        env=environment | {"PATH": os.environ["PATH"]},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    await asyncio.wait_for(process.stdout.readline(), 30)
+    process.send_signal(signal.SIGTERM)
+    out = await asyncio.wait_for(process.stdout.read(), 30)
+    assert await process.wait() == 0, out.decode()
