@@ -185,7 +185,7 @@ class Stack:
 
     def _record(self) -> None:
         with self._recording:
-            pids = {name: child.pid for name, child in self.children.items() if child.pid}
+            pids = {name: child.pid for name, child in list(self.children.items()) if child.pid}
             (self.plan.state / "pids.json").write_text(json.dumps(pids))
 
     def _end_leftovers(self) -> None:

@@ -56,6 +56,7 @@ async def settings(core_database_url: str, redis_url: str, tmp_path_factory: pyt
 def settings_for(database_url: str, folder: Path, redis_url: str | None = None) -> Settings:
     return Settings.model_validate(
         {
+            "public_url": "http://course.example",
             "core_database_url": database_url,
             "redis_url": redis_url,
             "jwt_secret_key": SECRET,

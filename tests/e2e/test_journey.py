@@ -99,8 +99,8 @@ def test_a_free_student_is_shown_what_premium_holds(live: Live) -> None:
     assert answer.status_code == 403
     error = answer.json()["error"]
     assert error["code"] == "PREMIUM_REQUIRED"
-    assert error["details"]["upgrade_url"]
-    assert error["details"]["benefits"]
+    assert error["upgrade_url"]
+    assert error["benefits"]
 
 
 def test_one_quiz_is_not_enough_for_a_path(live: Live) -> None:
@@ -110,8 +110,8 @@ def test_one_quiz_is_not_enough_for_a_path(live: Live) -> None:
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert error["code"] == "INSUFFICIENT_DATA"
-    assert error["details"]["required_quizzes"] == 2
-    assert error["details"]["completed_quizzes"] == 1
+    assert error["required_quizzes"] == 2
+    assert error["completed_quizzes"] == 1
     assert student.quota()["adaptive_paths"]["used"] == 0
 
 

@@ -43,9 +43,9 @@ def base_environment(base_environment: dict[str, str], intelligence_database: Da
 async def students(intelligence_database: Database) -> AsyncIterator[dict[str, UUID]]:
     owner = await asyncpg.connect(intelligence_database.owner_url)
     ids = {name: uuid4() for name in ("ada", "bob")}
-    for name, student_id in ids.items():
+    for student, student_id in ids.items():
         await owner.execute(
-            "INSERT INTO students (student_id, email, password_hash) VALUES ($1, $2, '-')", student_id, f"{name}@x.org"
+            "INSERT INTO students (student_id, email, password_hash) VALUES ($1, $2, '-')", student_id, f"{student}@x.org"
         )
     for name, feature, moment, cost, outcome in LEDGER:
         await owner.execute(

@@ -97,7 +97,9 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
         raise error
     problems: dict[str, str] = {}
     for problem in error.errors():
-        problems.setdefault(_field(problem["loc"]), _complaint(problem))
+        # an unreadable body has none of its fields: that it is unreadable is all there is to say
+        field = "body" if isinstance(problem.get("input"), Unreadable) else _field(problem["loc"])
+        problems.setdefault(field, _complaint(problem))
     return rendered(InvalidFields(problems))
 
 

@@ -102,8 +102,8 @@ class Settings(ContentSettings):
 
     @property
     def upgrade_url(self) -> str:
-        """Where a student can buy a better plan."""
-        return f"{self.public_url}/upgrade"
+        """Where a student reads what the plans hold."""
+        return f"{self.public_url}/api/v1/access/upgrade"
 
     @property
     def token_secrets(self) -> list[str]:

@@ -48,8 +48,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 def create_app() -> FastAPI:
     """The service; ends the process with one line when a setting or the model's price is missing."""
-    processes.configure_logging()
-    processes.refuse_unsafe_start()
+    processes.start()
     app = FastAPI(title="Course Companion intelligence", lifespan=lifespan, redirect_slashes=False)
     for router in (health.router, paths.router, assessments.router, usage.router):
         app.include_router(router)

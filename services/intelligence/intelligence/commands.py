@@ -5,8 +5,9 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Annotated, Any, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -39,12 +40,13 @@ class CheckAnswer(BaseModel):
 @app.command()
 def worker() -> None:
     """Grade submitted answers until stopped. SIGTERM: finish the answer at hand, then end."""
-    _run(_work())
+    _run(_work)
 
 
 @app.command("check-model")
 def check_model() -> None:
     """Ask the model one small question, for real money: prints the model, the tokens used and its reply."""
+    processes.start()
     settings = get_settings()
     if settings.model_key is None:
         _fail("ANTHROPIC_API_KEY is not set.")
@@ -52,7 +54,7 @@ def check_model() -> None:
         typer.echo(f"Warning: {notice}")
     typer.echo(f"Asking {settings.anthropic_model} at {settings.anthropic_base_url} …")
     try:
-        answer = _run(_check())
+        answer = _run(_check)
     except ServiceError as error:
         _fail(f"No answer: {error.code}: {error.message} The lines above say more.")
     typer.echo(f"Model: {answer.model}")
@@ -68,7 +70,7 @@ def cost_alerts() -> None:
     Sends one e-mail to LLM_COST_ALERT_EMAIL by SMTP_SERVER; prints it here when either is not set.
     """
     try:
-        _run(_alert())
+        _run(_alert)
     except alerts.AlertNotSent as error:
         _fail(f"The e-mail could not be sent, nothing is marked as reported: {error}")
 
@@ -79,7 +81,7 @@ def purge_old(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,
 ) -> None:
     """Erase texts sent to and received from the model, and used idempotency keys. Numbers stay for ever."""
-    _run(_purge(days, dry_run=dry_run))
+    _run(partial(_purge, days, dry_run=dry_run))
 
 
 async def _work() -> None:
@@ -144,10 +146,13 @@ async def _purge(days: int, *, dry_run: bool) -> None:
             typer.echo(f"{found.table}: nothing older than {days} days")
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def _run(work: Callable[[], Awaitable[T]]) -> T:
+    """Do the work as a process of this service does: refuse an unsafe start, let go of every connection at the end."""
+    processes.start()
+
     async def whole() -> T:
         try:
-            return await work
+            return await work()
         finally:
             await processes.shut_down()
 
@@ -155,12 +160,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(whole())
     except (SQLAlchemyError, OSError) as error:
         _fail(f"The database can not be used: {describe(error)}")
-
-
-@app.callback()
-def _start() -> None:
-    processes.configure_logging()
-    processes.refuse_unsafe_start()
 
 
 def _fail(line: str) -> NoReturn:

@@ -9,17 +9,9 @@ from intelligence.settings import get_settings
 from intelligence.usage import pricing
 
 
-def configure_logging() -> None:
-    """One line a record on standard output; prompts and answers are never logged, so no level can show them."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-    logging.getLogger().setLevel(get_settings().log_level)
-    for talkative in ("httpx", "httpx2", "botocore", "aiobotocore"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
-
-
-def refuse_unsafe_start() -> None:
-    """End the process with one line when a setting is unsafe or the model has no price."""
-    get_settings()
+def start() -> None:
+    """Set logging up, then end the process with one line when a setting is unsafe or the model has no price."""
+    _configure_logging()
     try:
         llm.current_price()
     except pricing.UnpricedModel as error:
@@ -39,3 +31,11 @@ async def shut_down() -> None:
     await core_client.close()
     await cache.close()
     await database.dispose()
+
+
+def _configure_logging() -> None:
+    """One line a record on standard output; prompts and answers are never logged, so no level can show them."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+    logging.getLogger().setLevel(get_settings().log_level)
+    for talkative in ("httpx", "httpx2", "botocore", "aiobotocore"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

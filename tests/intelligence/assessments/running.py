@@ -36,11 +36,11 @@ PATIENCE_SECONDS = 20.0
 QUICK = Rhythm(poll_seconds=0.02, first_pause_seconds=0.05, grace_seconds=5)
 
 GOOD_ANSWER = (
-    "I would use retrieval. The pages are cut into passages and indexed beforehand. When a visitor asks, a search picks "
-    "a few passages that go into the prompt with the question, and the model answers from them. Training each month "
-    "updates slowly and is unreliable for single facts, and pasting all pages into every prompt is costly and may not "
-    "fit. Each answer can point to the page it came from, so that staff can check it. The limit is the search: "
-    "a missed passage leads to a wrong answer."
+    "I would use retrieval. The pages are cut into passages and indexed beforehand. When a visitor asks, a search "
+    "picks a few passages that go into the prompt with the question, and the model answers from them. Training each "
+    "month updates slowly and is unreliable for single facts, and pasting all pages into every prompt is costly and "
+    "may not fit. Each answer can point to the page it came from, so that staff can check it. The limit is the "
+    "search: a missed passage leads to a wrong answer."
 )
 
 

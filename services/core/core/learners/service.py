@@ -70,7 +70,7 @@ async def _attempts(session: AsyncSession, student_id: UUID) -> list[QuizAttempt
             score=row.score,
             passed=row.passed,
             completed_at=row.completed_at,
-            marks={name: mark["points"] for name, mark in row.grading_details.items()},
+            marks={name: mark["score"] for name, mark in row.grading_details.items()},
             concepts={name: mark["concept"] for name, mark in row.grading_details.items()},
             sections={name: mark["section_id"] for name, mark in row.grading_details.items()},
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.quizzes.wording import FUNCTION_WORDS, Token, content, denies, denies_what_follows, near_spellings, read, tidy
+from core.quizzes.wording import FUNCTION_WORDS, Token, after_denial, content, denies, near_spellings, read, tidy
 from shared_schemas.course import SHORT_ANSWER_POINTS, AnswerPoint, ShortAnswerKey
 
 CAP = 5
@@ -114,9 +114,9 @@ class Answer:
     def denies(self, known: set[str]) -> bool:
         """Whether the answer says "it is false that", or the like, of a sentence made of words that are ``known``."""
         for index, token in enumerate(self.tokens):
-            if denies_what_follows(self.tokens, index):
-                denied = content([t for t in self.tokens[index + 1 :] if t.sentence == token.sentence])
-                if sum(t.stem in known for t in denied) >= DENIED_SHARE * len(denied):
+            if (begin := after_denial(self.tokens, index)) is not None:
+                denied = content([later for later in self.tokens[begin:] if later.sentence == token.sentence])
+                if sum(later.stem in known for later in denied) >= DENIED_SHARE * len(denied):
                     return True
         return False
 
@@ -149,7 +149,7 @@ class Answer:
             token = self.tokens[index]
             if token.sentence != first.sentence or index in places:
                 continue
-            if index < start and denies_what_follows(self.tokens, index):
+            if index < start and after_denial(self.tokens, index) is not None:
                 return True
             near = index >= start - NEGATION_REACH and token.clause in {first.clause, self.tokens[end].clause}
             if near and not negates and denies(self.tokens, index):

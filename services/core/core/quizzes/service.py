@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 from math import ceil
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, insert, select
@@ -13,7 +14,7 @@ from core.errors import InvalidFields
 from core.models import QuizResult
 from core.progress.service import record_attempt
 from core.quizzes.marking import FULL_MARKS, AnswersNotUnderstood, Mark, MarkedQuiz, mark_quiz
-from shared_schemas.course import Quiz
+from shared_schemas.course import Key, Quiz
 from shared_schemas.quizzes import (
     Answer,
     AttemptRecord,
@@ -78,7 +79,7 @@ async def submit_attempt(
             correct_answers=marked.correct_answers,
             total_questions=len(marked.marks),
             answers=answers,
-            grading_details={name: grade.model_dump() for name, grade in grades.items()},
+            grading_details=_kept(grades, course.keys_of(quiz.quiz_id)),
             completed_at=now,
         )
     )
@@ -141,6 +142,12 @@ def _summary(row: QuizResult) -> AttemptSummary:
         correct_answers=row.correct_answers,
         submitted_at=row.completed_at,
     )
+
+
+def _kept(grades: dict[str, QuestionGrade], keys: list[Key]) -> dict[str, dict[str, Any]]:
+    """The grades with what each question tested, as it stood then: a later version of the course may ask otherwise."""
+    tested = {key.question_id: {"concept": key.concept, "section_id": key.section_id} for key in keys}
+    return {name: grade.model_dump() | tested[name] for name, grade in grades.items()}
 
 
 def _grades(row: QuizResult) -> dict[str, QuestionGrade]:

@@ -55,7 +55,7 @@ NOT_REALLY = frozenset({"only", "just", "merely", "simply", "necessarily"})  # "
 VERDICT_REACH = 4  # "not at all the case that"
 
 SHORTEST_WITH_TYPO = 5
-ANY_TYPO = 6
+ANY_TYPO = 7
 TWO_TYPOS = 9
 TYPOS_AND_INFLECTION = 3  # letters by which words may differ whose stems are alike
 
@@ -114,21 +114,22 @@ def denies(tokens: Sequence[Token], index: int) -> bool:
     return tokens[index].word in DENIALS and following not in NOT_REALLY
 
 
-def denies_what_follows(tokens: Sequence[Token], index: int) -> bool:
-    """Whether here begins a verdict such as "it is false that" or "I do not think that", which holds for a sentence."""
+def after_denial(tokens: Sequence[Token], index: int) -> int | None:
+    """Where the denied part begins, if at ``index`` stands an "it is false that" or "I do not think that"."""
     ahead = [token.word for token in tokens[index : index + 1 + VERDICT_REACH]]
     if "that" not in ahead:
-        return False
-    between = set(ahead[1 : ahead.index("that")])
-    return ahead[0] in FALSE or (ahead[0] in DENIALS and bool(between & VERDICTS))
+        return None
+    that = ahead.index("that")
+    found = ahead[0] in FALSE or (ahead[0] in DENIALS and not VERDICTS.isdisjoint(ahead[1:that]))
+    return index + that + 1 if found else None
 
 
 def near_spellings(wanted: Token, written: dict[str, str]) -> set[str]:
     """The stems among ``written`` (stem to a word that has it) that are ``wanted`` with a small typing mistake.
 
-    Stems are compared, and words too, for a mistake near the end may leave another stem. Stems under five letters must be
-    right, five letters may lack or repeat one or swap two, longer ones may have one or two mistakes; never in the first
-    letter, where another word is likelier than a mistake.
+    Stems are compared, and words too, for a mistake near the end may leave another stem. Stems under five letters must
+    be right; up to six letters may lack or repeat one or swap two, longer ones may have one or two mistakes; never in
+    the first letter, where another word is likelier than a mistake.
     """
     if len(wanted.stem) < SHORTEST_WITH_TYPO or not wanted.stem.isalpha():
         return set()

@@ -5,7 +5,7 @@ import re
 EMAIL_MARK = "[email address]"
 PHONE_MARK = "[phone number]"
 
-_EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PHONE = re.compile(
     r"""(?<![\w.,])(?:
         (?:\+|00)\d[\d\s()./-]{5,20}\d                  # with a country code

@@ -21,6 +21,7 @@ COPIED_FROM_QUESTION_SHARE = 0.7
 # Students never see the levels, and a good answer may hit their words by chance: only a long verbatim run is a copy.
 COPIED_FROM_RUBRIC_SHARE = 0.9
 COPIED_FROM_RUBRIC_RUN = 12
+LONGEST_COMPARED_WORDS = 150  # comparing takes time by the square of the length
 
 # written as code points, since looking alike is the point of them
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033"
@@ -30,7 +31,7 @@ _SAME_CHARACTER = str.maketrans(
     dict.fromkeys(_DOUBLE_QUOTES, '"') | dict.fromkeys(_SINGLE_QUOTES, "'") | dict.fromkeys(_DASHES, "-")
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_GAP = re.compile(r"\s*(?:\[\s*(?:\.{3,}|…)\s*\]|\.{3,}|…)\s*")
+_GAP = re.compile(r"\[\s?(?:\.{3,}|…)\s?\]|\.{3,}|…")
 _DASH_RUN = re.compile("-{2,}")
 _WORDS = re.compile(r"\w+")
 
@@ -102,7 +103,7 @@ def quote_counts(quote: str, answer: str, *, question: str, rubric_texts: Iterab
     Case, white space and typographic variants do not matter; pieces joined by an ellipsis must stand in their order.
     """
     pieces = [piece for part in _GAP.split(quote) if (piece := _plain(part))]
-    words = [word for piece in pieces for word in _WORDS.findall(piece)]
+    words = [word for piece in pieces for word in _WORDS.findall(piece)][:LONGEST_COMPARED_WORDS]
     if len(words) < FEWEST_QUOTE_WORDS and not _is_long_without_spaces(pieces):
         return False
     if not _stand_in_order(pieces, _plain(answer)):

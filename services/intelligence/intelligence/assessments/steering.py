@@ -50,6 +50,11 @@ _ORDERS = tuple(
         r"\bset\b.{0,30}\b(level|score|grade|off_topic)s?\b.{0,10}\b(to|=)",
         r"\b(full|maximum|max|perfect)\s(possible\s)?(marks?|credits?|points|scores?|grades?)\b",
         (
+            r"\b(i|you|this|it|here|above|which)\b.{0,30}"
+            r"\b(fulfil\w*|satisf\w+|meets?|covers?|contains?|addresses|find|match\w*|completes?)\b.{0,30}"
+            r"\b(rubrics?|criteri\w+|marking scheme)\b"
+        ),
+        (
             rf"\b{_WORK}\b.{{0,40}}\b(meets|satisfies|fulfils|fulfills|deserves|earns|covers|merits)\b.{{0,30}}"
             r"\b(all|every|each|full|highest|maximum|10|ten)\b"
         ),

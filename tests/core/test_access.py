@@ -1,0 +1,101 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.core.conftest import SignUp
+
+FUTURE = "2030-01-01T00:00:00Z"
+
+
+def path(student_id: object) -> str:
+    return f"/api/v1/admin/students/{student_id}/subscription"
+
+
+async def test_access_says_what_is_open_and_what_would_open_the_rest(
+    client: httpx.AsyncClient, sign_up: SignUp
+) -> None:
+    student = await sign_up()
+    body = (await client.get("/api/v1/access/check", headers=student.headers)).json()
+    assert (body["subscription_tier"], body["expired"]) == ("free", False)
+    assert [one["chapter_id"] for one in body["accessible_chapters"]] == ["01-first", "02-second"]
+    assert [one["chapter_id"] for one in body["locked_chapters"]] == ["03-third"]
+    prices = {plan["plan"]: (plan["monthly_price"], plan["yearly_price"]) for plan in body["plans"]}
+    assert prices == {"premium": (9.99, 99.99), "pro": (19.99, None)}
+
+
+@pytest.mark.parametrize(("tier", "left"), [("free", ["premium", "pro"]), ("premium", ["pro"]), ("pro", [])])
+async def test_the_offer_names_the_plans_above(
+    client: httpx.AsyncClient, sign_up: SignUp, tier: str, left: list[str]
+) -> None:
+    student = await sign_up(tier)
+    body = (await client.get("/api/v1/access/upgrade", headers=student.headers)).json()
+    assert [plan["plan"] for plan in body["plans"]] == left
+    assert body["message"]
+
+
+async def test_an_operator_sets_a_subscription_and_it_is_written_down(
+    client: httpx.AsyncClient, owner: asyncpg.Connection, sign_up: SignUp
+) -> None:
+    admin, student = await sign_up(role="admin"), await sign_up()
+    change = {"subscription_tier": "premium", "subscription_expires_at": FUTURE}
+    answer = await client.put(path(student.student_id), json=change, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["subscription_tier"] == "premium"
+    locked = "/api/v1/chapters/03-third"
+    assert (await client.get(locked, headers=student.headers)).status_code == 200, "without signing in again"
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    await client.put(path(student.student_id), json={**change, "subscription_expires_at": past}, headers=admin.headers)
+    assert (await client.get(locked, headers=student.headers)).status_code == 403
+    checked = (await client.get("/api/v1/access/check", headers=student.headers)).json()
+    assert (checked["subscription_tier"], checked["expired"]) == ("free", True)
+    rows = await owner.fetch(
+        "SELECT previous_tier, new_tier, changed_by::text FROM subscription_changes WHERE student_id = $1"
+        " ORDER BY changed_at",
+        student.student_id,
+    )
+    assert [tuple(row) for row in rows] == [
+        ("free", "premium", admin.student_id),
+        ("premium", "premium", admin.student_id),
+    ]
+
+
+async def test_a_student_may_not(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    student = await sign_up()
+    answer = await client.put(path(student.student_id), json={"subscription_tier": "pro"}, headers=student.headers)
+    assert answer.status_code == 403
+    assert answer.json()["error"]["details"] == {"required_role": "admin"}
+
+
+UNREPRESENTABLE = "9999-12-31T23:59:59-14:00"  # in UTC it is beyond the last year there is
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "subscription_tier"),
+        ({"subscription_tier": "gold"}, "subscription_tier"),
+        ({"subscription_tier": "pro", "subscription_expires_at": "2030-01-01T00:00:00"}, "subscription_expires_at"),
+        ({"subscription_tier": "pro", "subscription_expires_at": UNREPRESENTABLE}, "subscription_expires_at"),
+        ({"subscription_tier": "pro", "subscription_expires_at": 1e300}, "subscription_expires_at"),
+        ({"subscription_tier": "pro", "role": "admin"}, "role"),
+    ],
+)
+async def test_a_bad_change_names_its_field(
+    client: httpx.AsyncClient, sign_up: SignUp, body: dict[str, Any], field: str
+) -> None:
+    admin, student = await sign_up(role="admin"), await sign_up()
+    answer = await client.put(path(student.student_id), json=body, headers=admin.headers)
+    assert answer.status_code == 422, answer.text
+    assert [one["field"] for one in answer.json()["error"]["details"]["fields"]] == [field]
+
+
+async def test_an_unknown_student_is_a_404(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    admin = await sign_up(role="admin")
+    answer = await client.put(path(uuid4()), json={"subscription_tier": "pro"}, headers=admin.headers)
+    assert answer.status_code == 404
+    odd = await client.put(path("not-an-id"), json={"subscription_tier": "pro"}, headers=admin.headers)
+    assert odd.status_code == 422
