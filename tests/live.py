@@ -42,7 +42,9 @@ class Student:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.request(method, path, json=body, headers={"Authorization": f"Bearer {self.token}", **named})
+        own = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        content = None if method == "GET" else json.dumps(body)  # escapes what UTF-8 cannot hold
+        return self.client.request(method, path, content=content, headers=own | named)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.call("GET", path, **headers)

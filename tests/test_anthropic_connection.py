@@ -22,7 +22,7 @@ def model_environment() -> Iterator[dict[str, str]]:
     if not is_placeholder(key):
         yield {name: value for name, value in os.environ.items() if name.startswith("ANTHROPIC_")}
         return
-    command = [PROGRAMS / "model-simulator", "serve", "--port", "0"]
+    command: list[str | Path] = [PROGRAMS / "model-simulator", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as simulator:
         assert simulator.stdout is not None
         announced = re.search(r"http://\S+", simulator.stdout.readline())

@@ -45,7 +45,9 @@ async def students(intelligence_database: Database) -> AsyncIterator[dict[str, U
     ids = {name: uuid4() for name in ("ada", "bob")}
     for student, student_id in ids.items():
         await owner.execute(
-            "INSERT INTO students (student_id, email, password_hash) VALUES ($1, $2, '-')", student_id, f"{student}@x.org"
+            "INSERT INTO students (student_id, email, password_hash) VALUES ($1, $2, '-')",
+            student_id,
+            f"{student}@x.org",
         )
     for name, feature, moment, cost, outcome in LEDGER:
         await owner.execute(

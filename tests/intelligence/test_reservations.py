@@ -6,7 +6,7 @@ import pytest
 
 from intelligence.database import transaction
 from intelligence.errors import ServiceError
-from intelligence.usage import ledger, service
+from intelligence.usage import ledger, service, sweeper
 from intelligence.usage.ledger import Call, ReservationClosed, Settlement
 from intelligence.usage.service import QuotaExceeded, ServiceBudgetExhausted, SpendCeilingReached
 from shared_schemas.claims import Learner, SubscriptionTier
@@ -142,8 +142,7 @@ async def test_the_truth_about_an_unknown_call_is_taken_later(configure: Configu
 async def test_what_a_crash_left_open_is_swept(configure: Configure, student: UUID, rows: Rows) -> None:
     reservation_id = await reserve(learner(student), lease=0.0)
     call_id = await ledger.open_call(call(seconds=-30), reservation_id=reservation_id, student_id=student)
-    async with transaction() as session:
-        await service.sweep(session)
+    await sweeper.sweep_once()
     log = await rows("SELECT outcome, error_code, success FROM llm_usage_logs WHERE call_id = $1", call_id)
     assert log == [{"outcome": "unknown", "error_code": "ABANDONED", "success": False}]
     state = await rows("SELECT state FROM llm_reservations WHERE reservation_id = $1", reservation_id)
@@ -184,13 +183,9 @@ async def test_many_settlements_and_a_sweep_at_once_lose_no_money(
         reservation_id = await reserve(learner(who), lease=0.0)
         calls.append(await ledger.open_call(call(seconds=-30), reservation_id=reservation_id, student_id=who))
 
-    async def sweep() -> None:
-        async with transaction() as session:
-            await service.sweep(session)
-
     known = Settlement("succeeded", 1, cost_usd=Decimal("0.003"))
     await asyncio.gather(
-        *(ledger.settle(call_id, known) for call_id in calls), sweep(), sweep(), return_exceptions=False
+        *(ledger.settle(call_id, known) for call_id in calls), sweeper.sweep_once(), sweeper.sweep_once()
     )
     spend = await rows(
         "SELECT sum(spent_usd) AS spent, sum(held_usd) AS held, sum(unknown_usd) AS unknown "

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import Depends
 
 
-def now() -> datetime:
-    """This moment, in UTC."""
+async def now() -> datetime:
+    """This moment, in UTC. Like every small dependency it is async: FastAPI runs a plain function in a thread."""
     return datetime.now(UTC)
 
 

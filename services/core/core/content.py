@@ -146,7 +146,7 @@ def _cause(error: BaseException) -> str:
     return str(error) if isinstance(error, StorageError) else type(error).__name__
 
 
-def request_course(request: Request) -> PublishedCourse:
+async def request_course(request: Request) -> PublishedCourse:
     """The published course, one and the same for the whole request."""
     shelf: Shelf = request.app.state.shelf
     return shelf.published

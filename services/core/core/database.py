@@ -91,7 +91,7 @@ class Database:
         await self._engine.dispose()
 
 
-def request_database(request: Request) -> Database:
+async def request_database(request: Request) -> Database:
     """The pool of the app that serves ``request``."""
     database: Database = request.app.state.database
     return database

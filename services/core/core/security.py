@@ -51,7 +51,7 @@ class ServiceTokenRefused(ServiceError):
     code = "ACCESS_DENIED"
 
 
-def request_settings(request: Request) -> Settings:
+async def request_settings(request: Request) -> Settings:
     """The settings of the app that serves ``request``."""
     settings: Settings = request.app.state.settings
     return settings

@@ -25,6 +25,12 @@ async def student(sign_up: SignUp) -> Student:
     return await sign_up()
 
 
+@pytest.fixture(scope="module")
+async def idle(sign_up: SignUp) -> Student:
+    """A student whose every request is refused, so that many tests can share them."""
+    return await sign_up()
+
+
 @contextmanager
 def at(app: FastAPI, moment: datetime) -> Iterator[None]:
     """The clock of requests stands at ``moment``."""
@@ -157,23 +163,21 @@ async def test_two_devices_at_once_cannot_count_the_same_minute_twice(
     ],
 )
 async def test_bad_updates_are_refused_by_name_and_store_nothing(
-    client: httpx.AsyncClient, owner: asyncpg.Connection, student: Student, body: dict[str, Any], field: str
+    client: httpx.AsyncClient, owner: asyncpg.Connection, idle: Student, body: dict[str, Any], field: str
 ) -> None:
-    answer = await client.put(f"/api/v1/progress/chapter/{FIRST}", json=body, headers=student.headers)
+    answer = await client.put(f"/api/v1/progress/chapter/{FIRST}", json=body, headers=idle.headers)
     assert answer.status_code == 422, answer.text
     assert field in [problem["field"] for problem in answer.json()["error"]["details"]["fields"]]
-    assert (await get(client, student))["chapters"][0]["completion_status"] == "not_started"
-    assert (
-        await owner.fetchval("SELECT count(*) FROM activity_days WHERE student_id = $1::uuid", student.student_id) == 0
-    )
+    assert (await get(client, idle))["chapters"][0]["completion_status"] == "not_started"
+    assert await owner.fetchval("SELECT count(*) FROM activity_days WHERE student_id = $1::uuid", idle.student_id) == 0
 
 
-async def test_the_same_access_rules_as_reading(client: httpx.AsyncClient, student: Student) -> None:
+async def test_the_same_access_rules_as_reading(client: httpx.AsyncClient, idle: Student) -> None:
     body = {"section_id": "whatever", "completed": 1}
     assert (await client.put(f"/api/v1/progress/chapter/{THIRD}", json=body)).status_code == 401
-    refused = await client.put(f"/api/v1/progress/chapter/{THIRD}", json=body, headers=student.headers)
+    refused = await client.put(f"/api/v1/progress/chapter/{THIRD}", json=body, headers=idle.headers)
     assert refused.status_code == 403
-    unknown = await client.put("/api/v1/progress/chapter/09-nothing", json=body, headers=student.headers)
+    unknown = await client.put("/api/v1/progress/chapter/09-nothing", json=body, headers=idle.headers)
     assert unknown.status_code == 404
 
 

@@ -158,6 +158,10 @@ def test_a_misconception_that_is_refused_does_no_harm(question: ShortQuestion) -
         ("It did not memorise the answers. Unseen examples show whether it generalises.", 5),
         ("It not only memorised the answers: unseen examples show whether it generalises.", 10),
         ("It never memorised the answers.", 1),
+        ("Why not? It memorised the answers. Unseen examples show whether it generalises.", 10),
+        ("It is not, as some say, small: it memorised the answers. Unseen examples show whether it generalises.", 10),
+        ("I do not think that it memorised the answers.", 1),
+        ("People who believe that it memorised the answers are right.", 4),
     ],
 )
 def test_what_an_answer_earns(text: str, score: int) -> None:
@@ -210,11 +214,12 @@ def test_one_wrong_letter_never_costs_more_than_one_idea(place: int, letter: str
 
 
 def test_the_longest_answer_is_marked_in_no_time() -> None:
-    worst = ("memorisd answres unsen exmples generalisd, " * 60)[:2000]
-    mark(worst)
-    started = time.perf_counter()
-    mark(worst)
-    assert time.perf_counter() - started < 0.5
+    for repeated in ("memorisd answres unsen exmples generalisd, ", "not memorised the answers, ", "a b "):
+        worst = (repeated * 600)[:2000]
+        mark(worst)
+        started = time.perf_counter()
+        mark(worst)
+        assert time.perf_counter() - started < 0.3, repeated
 
 
 @pytest.mark.parametrize(

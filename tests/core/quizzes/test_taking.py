@@ -24,6 +24,12 @@ async def student(sign_up: SignUp) -> Student:
     return await sign_up()
 
 
+@pytest.fixture(scope="module")
+async def idle(sign_up: SignUp) -> Student:
+    """A student whose every request is refused, so that many tests can share them."""
+    return await sign_up()
+
+
 async def submit(
     client: httpx.AsyncClient, student: Student, answers: Any, *, quiz: str = FIRST, key: str | None = None
 ) -> httpx.Response:
@@ -36,8 +42,8 @@ async def stored(owner: asyncpg.Connection, student: Student) -> list[asyncpg.Re
     return list(await owner.fetch(query, student.student_id))
 
 
-async def test_a_paper_holds_questions_and_no_keys(client: httpx.AsyncClient, student: Student) -> None:
-    answer = await client.get(FIRST, headers=student.headers)
+async def test_a_paper_holds_questions_and_no_keys(client: httpx.AsyncClient, idle: Student) -> None:
+    answer = await client.get(FIRST, headers=idle.headers)
     assert answer.status_code == 200
     paper = answer.json()
     assert set(paper) == {"quiz_id", "chapter_id", "title", "passing_score", "total_questions", "questions"}
@@ -65,6 +71,9 @@ async def test_a_whole_attempt(client: httpx.AsyncClient, owner: asyncpg.Connect
     [row] = await stored(owner, student)
     assert str(row["attempt_id"]) == attempt["attempt_id"]
     assert json.loads(row["answers"]) == RIGHT
+    kept = json.loads(row["grading_details"])
+    concepts = {key.question_id: key.concept for key in COURSE.keys["01-first-quiz"].keys}
+    assert {name: grade["concept"] for name, grade in kept.items()} == concepts
     assert row["content_version"] == COURSE.course.content_version
 
 
@@ -120,42 +129,41 @@ async def test_an_empty_submission_is_accepted_and_scores_nothing(client: httpx.
     ],
 )
 async def test_what_cannot_be_marked_is_refused_by_name(
-    client: httpx.AsyncClient, owner: asyncpg.Connection, student: Student, answers: Any, field: str
+    client: httpx.AsyncClient, owner: asyncpg.Connection, idle: Student, answers: Any, field: str
 ) -> None:
-    answer = await submit(client, student, answers)
+    answer = await submit(client, idle, answers)
     assert answer.status_code == 422, answer.text
     error = answer.json()["error"]
     assert error["code"] == "VALIDATION_ERROR"
     assert field in [problem["field"] for problem in error["details"]["fields"]]
-    assert await stored(owner, student) == []
+    assert await stored(owner, idle) == []
     assert (
-        await owner.fetchval("SELECT count(*) FROM chapter_progress WHERE student_id = $1::uuid", student.student_id)
-        == 0
+        await owner.fetchval("SELECT count(*) FROM chapter_progress WHERE student_id = $1::uuid", idle.student_id) == 0
     )
 
 
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"answers": {"q4": "a\\u0000b"}}', b'{"answers": {}, "more": 1}', b"", b"null"]
 )
-async def test_bodies_that_are_no_submission(client: httpx.AsyncClient, student: Student, body: bytes) -> None:
-    headers = student.headers | {"Content-Type": "application/json"}
+async def test_bodies_that_are_no_submission(client: httpx.AsyncClient, idle: Student, body: bytes) -> None:
+    headers = idle.headers | {"Content-Type": "application/json"}
     answer = await client.post(f"{FIRST}/submit", content=body, headers=headers)
     assert answer.status_code == 422, answer.text
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
 
 
-async def test_the_order_of_refusal(client: httpx.AsyncClient, student: Student) -> None:
+async def test_the_order_of_refusal(client: httpx.AsyncClient, idle: Student) -> None:
     bad = {"answers": {"q77": 1}}
     assert (await client.post(f"{LOCKED}/submit", json=bad)).status_code == 401
-    refused = await client.post(f"{LOCKED}/submit", json=bad, headers=student.headers)
+    refused = await client.post(f"{LOCKED}/submit", json=bad, headers=idle.headers)
     assert refused.status_code == 403
     assert refused.json()["error"]["details"]["chapter_id"] == "03-third"
-    assert (await client.get(LOCKED, headers=student.headers)).status_code == 403
+    assert (await client.get(LOCKED, headers=idle.headers)).status_code == 403
     for path in ("/api/v1/quizzes/nothing", "/api/v1/quizzes/nothing/results"):
-        unknown = await client.get(path, headers=student.headers)
+        unknown = await client.get(path, headers=idle.headers)
         assert unknown.status_code == 404
         assert "01-first-quiz" in unknown.json()["error"]["message"]
-    assert (await client.post("/api/v1/quizzes/nothing/submit", json=bad, headers=student.headers)).status_code == 404
+    assert (await client.post("/api/v1/quizzes/nothing/submit", json=bad, headers=idle.headers)).status_code == 404
 
 
 async def test_premium_takes_the_locked_quiz(client: httpx.AsyncClient, sign_up: SignUp) -> None:
@@ -196,9 +204,9 @@ async def test_history_is_paged_newest_first(client: httpx.AsyncClient, student:
 @pytest.mark.parametrize(
     "query", ["page=0", "page=-1", "per_page=0", "per_page=51", "page=x", "page=1e99", "page=99999999999"]
 )
-async def test_pages_out_of_range_are_refused(client: httpx.AsyncClient, student: Student, query: str) -> None:
+async def test_pages_out_of_range_are_refused(client: httpx.AsyncClient, idle: Student, query: str) -> None:
     for path in ("/api/v1/progress/quiz-history", f"{FIRST}/results"):
-        answer = await client.get(f"{path}?{query}", headers=student.headers)
+        answer = await client.get(f"{path}?{query}", headers=idle.headers)
         assert answer.status_code == 422, path
 
 

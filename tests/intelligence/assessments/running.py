@@ -32,7 +32,7 @@ from tests.intelligence.support import SERVICE_TOKEN, served
 from tests.simulator.running import ROOT, Simulator
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 QUICK = Rhythm(poll_seconds=0.02, first_pause_seconds=0.05, grace_seconds=5)
 
 GOOD_ANSWER = (

@@ -270,9 +270,9 @@ async def test_a_job_taken_over_is_finished_once(world: World) -> None:
 
 async def test_the_heartbeat_keeps_a_slow_job(world: World) -> None:
     student = await world.student()
-    world.simulator.control(mode="latency", latency_ms=900)
+    world.simulator.control(mode="latency", latency_ms=2500)
     receipt = (await student.submit()).json()
-    short = Rhythm(poll_seconds=0.02, lease_seconds=0.3)
+    short = Rhythm(poll_seconds=0.02, lease_seconds=1.5)
     async with world.worker(short), world.worker(short):
         await student.graded(receipt["submission_id"])
     assert (await status_of(world, receipt["submission_id"]))["grading_runs"] == 1

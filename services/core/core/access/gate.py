@@ -12,7 +12,7 @@ from core.security import CurrentLearner, RequestSettings
 from shared_schemas.course import Chapter, Quiz
 
 
-def current_reader(learner: CurrentLearner, settings: RequestSettings, now: Now) -> Reader:
+async def current_reader(learner: CurrentLearner, settings: RequestSettings, now: Now) -> Reader:
     """The caller as a reader of the course."""
     return Reader(tier=learner.effective_tier(now), upgrade_url=settings.upgrade_url)
 
@@ -20,17 +20,17 @@ def current_reader(learner: CurrentLearner, settings: RequestSettings, now: Now)
 CurrentReader = Annotated[Reader, Depends(current_reader)]
 
 
-def open_chapter(chapter_id: str, reader: CurrentReader, course: CurrentCourse) -> Chapter:
+async def open_chapter(chapter_id: str, reader: CurrentReader, course: CurrentCourse) -> Chapter:
     """The chapter in the path, if the caller may read it."""
     return service.open_chapter(course, chapter_id, reader=reader)
 
 
-def open_quiz(quiz_id: str, reader: CurrentReader, course: CurrentCourse) -> Quiz:
+async def open_quiz(quiz_id: str, reader: CurrentReader, course: CurrentCourse) -> Quiz:
     """The quiz in the path, if the caller may read its chapter."""
     return service.open_quiz(course, quiz_id, reader=reader)
 
 
-def known_quiz(quiz_id: str, _reader: CurrentReader, course: CurrentCourse) -> Quiz:
+async def known_quiz(quiz_id: str, _reader: CurrentReader, course: CurrentCourse) -> Quiz:
     """The quiz in the path, also where its chapter is locked now."""
     return service.find_quiz(course, quiz_id)
 

@@ -53,7 +53,7 @@ def _verify(stored_hash: str, password: str) -> bool:
         return False
 
 
-def request_passwords(request: Request) -> Passwords:
+async def request_passwords(request: Request) -> Passwords:
     """The hashing threads of the app that serves ``request``."""
     passwords: Passwords = request.app.state.passwords
     return passwords

@@ -6,18 +6,25 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.access.service import StudentNotFound
+from core.errors import ServiceError
 from core.models import ChapterProgress, QuizResult, SectionProgress, Student
 from shared_schemas.learners import ChapterFacts, LearnerSnapshot, QuizAttemptFacts, SectionFacts
 
 MOST_ATTEMPTS = 500
 
 
+class LearnerNotFound(ServiceError):
+    """There is no student with this id."""
+
+    status = 404
+    code = "RESOURCE_NOT_FOUND"
+
+
 async def snapshot(session: AsyncSession, *, student_id: UUID) -> LearnerSnapshot:
-    """Progress and the newest 500 quiz attempts of one student, oldest first; StudentNotFound where there is none."""
+    """Progress and the newest 500 quiz attempts of one student, oldest first; LearnerNotFound where there is none."""
     taken_at = await session.scalar(select(func.now()).where(Student.student_id == student_id))
     if taken_at is None:
-        raise StudentNotFound
+        raise LearnerNotFound
     return LearnerSnapshot(
         student_id=student_id,
         taken_at=taken_at,

@@ -7,9 +7,11 @@ answer about something else at most 1; a bare list of keywords, a denial of an i
 cap says why.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice, takewhile
 
 from core.quizzes.wording import FUNCTION_WORDS, Token, after_denial, content, denies, near_spellings, read, tidy
 from shared_schemas.course import SHORT_ANSWER_POINTS, AnswerPoint, ShortAnswerKey
@@ -73,6 +75,7 @@ class Hit:
 
 
 NOWHERE = Hit(0.0, denied=False, words="")
+BEST = (True, True, 1.0)
 
 
 @lru_cache(maxsize=4096)
@@ -95,6 +98,8 @@ class Answer:
         self.question = {token.stem for token in content(_authored(question))}
         self._written = {token.stem: token.word for token in self.tokens}
         self._places: dict[str, list[int]] = {}
+        self._denials = [index for index in range(len(self.tokens)) if denies(self.tokens, index)]
+        self._denied_from = self._verdicts()
 
     def find(self, phrase: str) -> Hit:
         """The best place for a phrasing: its words in any order, in one sentence, close together."""
@@ -104,21 +109,30 @@ class Answer:
         negates = any(denies(wanted, index) for index in range(len(wanted)))
         found = sorted((place, number) for number, word in enumerate(wanted) for place in self._places_of(word))
         best = NOWHERE
-        for first, (start, _) in enumerate(found):
-            met = self._met(found[first:], start + 2 * len(wanted) + SLACK)
+        for first in range(len(found)):
+            met = self._met(found, first, reach=2 * len(wanted) + SLACK)
             coverage = sum(weights[number] for number in met) / sum(weights)
             if len(met) >= needed and coverage >= HALF_COVERAGE:
                 best = max(best, self._hit(coverage, sorted(met.values()), negates=negates), key=lambda hit: hit.rank)
+            if best.rank == BEST:
+                break
         return best
 
     def denies(self, known: set[str]) -> bool:
         """Whether the answer says "it is false that", or the like, of a sentence made of words that are ``known``."""
+        for sentence, begin in self._denied_from.items():
+            denied = content([later for later in self.tokens[begin:] if later.sentence == sentence])
+            if denied and sum(later.stem in known for later in denied) >= DENIED_SHARE * len(denied):
+                return True
+        return False
+
+    def _verdicts(self) -> dict[int, int]:
+        """By sentence, where the part begins of which it is said that it is false."""
+        begins: dict[int, int] = {}
         for index, token in enumerate(self.tokens):
             if (begin := after_denial(self.tokens, index)) is not None:
-                denied = content([later for later in self.tokens[begin:] if later.sentence == token.sentence])
-                if sum(later.stem in known for later in denied) >= DENIED_SHARE * len(denied):
-                    return True
-        return False
+                begins.setdefault(token.sentence, begin)
+        return begins
 
     def _places_of(self, word: Token) -> list[int]:
         """Where the answer has this word, or, if it nowhere has, a word with a typing mistake that could be it."""
@@ -127,12 +141,12 @@ class Answer:
             self._places[word.stem] = [i for i, token in enumerate(self.tokens) if token.stem in stems]
         return self._places[word.stem]
 
-    def _met(self, found: list[tuple[int, int]], beyond: int) -> dict[int, int]:
-        """The phrasing's words met from the first place on, before ``beyond`` and in the same sentence."""
-        sentence = self.tokens[found[0][0]].sentence
+    def _met(self, found: list[tuple[int, int]], first: int, *, reach: int) -> dict[int, int]:
+        """The phrasing's words met from ``found[first]`` on, within ``reach`` and in the same sentence."""
+        start = found[first][0]
         met: dict[int, int] = {}
-        for place, number in found:
-            if place >= beyond or self.tokens[place].sentence != sentence:
+        for place, number in islice(found, first, None):
+            if place >= start + reach or self.tokens[place].sentence != self.tokens[start].sentence:
                 break
             met.setdefault(number, place)
         return met
@@ -144,17 +158,13 @@ class Answer:
     def _denied(self, places: list[int], *, negates: bool) -> bool:
         """Whether the words at these places are said not to be so; a phrasing that negates by itself needs its own."""
         start, end = places[0], places[-1]
-        first = self.tokens[start]
-        for index in range(end):
-            token = self.tokens[index]
-            if token.sentence != first.sentence or index in places:
-                continue
-            if index < start and after_denial(self.tokens, index) is not None:
-                return True
-            near = index >= start - NEGATION_REACH and token.clause in {first.clause, self.tokens[end].clause}
-            if near and not negates and denies(self.tokens, index):
-                return True
-        return False
+        first, last = self.tokens[start], self.tokens[end]
+        if self._denied_from.get(first.sentence, len(self.tokens)) <= start:
+            return True
+        nearest = bisect_left(self._denials, start - NEGATION_REACH)
+        near = [self.tokens[i] for i in takewhile(end.__gt__, islice(self._denials, nearest, None)) if i not in places]
+        clauses = {first.clause, last.clause}
+        return not negates and any(t.sentence == first.sentence and t.clause in clauses for t in near)
 
 
 def mark_short_answer(text: str, *, question: str, key: ShortAnswerKey) -> ShortMark:

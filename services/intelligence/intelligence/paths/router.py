@@ -18,7 +18,7 @@ from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
 from intelligence.paths import following, service
 from intelligence.security import CurrentLearner, PremiumLearner
-from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, shutting_down
+from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event
 from shared_schemas.claims import Learner
 from shared_schemas.paths import (
     AdaptivePath,
@@ -102,14 +102,14 @@ async def _create(
 async def _events(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> AsyncIterator[bytes]:
     """The stages as they begin, then `done` with the path or `error` with the envelope.
 
-    A client that goes away cancels the work, which gives the quota unit back.
+    A client that goes away cancels the work, which gives the quota unit back. The model's deadline bounds the stream, so
+    the end of the process need not cut it short.
     """
     stages: asyncio.Queue[service.Stage | None] = asyncio.Queue()
     work = asyncio.create_task(_create(learner, key, wanted, url_path, report=stages.put_nowait))
     work.add_done_callback(lambda _: stages.put_nowait(None))
-    stop = shutting_down()
     try:
-        while not stop.is_set():
+        while True:
             try:
                 stage = await asyncio.wait_for(stages.get(), HEARTBEAT_SECONDS)
             except TimeoutError:

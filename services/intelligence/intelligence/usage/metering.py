@@ -14,16 +14,17 @@ from functools import lru_cache
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from intelligence import background, llm
 from intelligence.errors import ServiceError
 from intelligence.llm import NoUsableReply, Prompt, ProviderRefused, Reply
 from intelligence.settings import get_settings
-from intelligence.usage import ledger, pricing
+from intelligence.usage import ledger, pricing, replies
 from intelligence.usage.circuit import Circuit
 from intelligence.usage.ledger import Outcome, Settlement
 from intelligence.usage.places import Places
+from intelligence.usage.replies import UnusableReply
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +81,6 @@ class Answer(Generic[T]):
     tokens_used: int
     cost_usd: Decimal
     latency_ms: int
-
-
-class _Unusable(Exception):
-    """An answer that was billed and can not be used; the text says why, without quoting it."""
 
 
 async def ask(
@@ -170,7 +167,9 @@ class _Asking(Generic[T]):
             except NoUsableReply as lost:
                 _circuit().unreachable = lost.unreachable
                 await self._wait(None)
-            except _Unusable as unusable:
+            except UnusableReply as unusable:
+                if unusable.declined:
+                    raise ModelDeclined from unusable
                 if self.repaired:
                     raise ModelAnswerInvalid from unusable
                 self.repaired = True
@@ -261,51 +260,27 @@ class _Asking(Generic[T]):
         self.tokens += reply.usage.prompt_tokens + reply.usage.output_tokens
         self.cost += cost
         self.model = reply.model
-        parsed: T | None = None
-        problem: _Unusable | ModelDeclined | None = None
-        try:
-            parsed = _parse(reply, self.prompt.answer_type)
-        except (_Unusable, ModelDeclined) as error:
-            problem = error
-        await background.finish(
-            ledger.settle(
-                call_id,
-                Settlement(
-                    outcome="succeeded" if parsed is not None else "failed",
-                    latency_ms=_milliseconds_since(sent_at),
-                    usage=reply.usage,
-                    cost_usd=cost,
-                    raw_usage=reply.raw_usage | {"model": reply.model},
-                    request_id=reply.request_id,
-                    error_code=None if problem is None else _error_code(problem, reply),
-                    response_text=reply.text,
-                ),
+
+        async def settle(outcome: Outcome, error_code: str | None = None) -> None:
+            settlement = Settlement(
+                outcome,
+                latency_ms=_milliseconds_since(sent_at),
+                usage=reply.usage,
+                cost_usd=cost,
+                raw_usage=reply.raw_usage | {"model": reply.model},
+                request_id=reply.request_id,
+                error_code=error_code,
+                response_text=reply.text,
             )
-        )
-        if parsed is None:
-            raise problem or _Unusable
+            await background.finish(ledger.settle(call_id, settlement))
+
+        try:
+            parsed = replies.parse(reply, self.prompt.answer_type)
+        except UnusableReply as unusable:
+            await settle("failed", unusable.error_code)
+            raise
+        await settle("succeeded")
         return parsed
-
-
-def _parse(reply: Reply, answer_type: type[T]) -> T:
-    if reply.stop_reason == "refusal":
-        raise ModelDeclined
-    if reply.stop_reason == "max_tokens":
-        raise _Unusable("it was longer than allowed and was cut off")
-    if reply.text is None:
-        raise _Unusable("it held no text")
-    try:
-        return answer_type.model_validate_json(reply.text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise _Unusable(f"{place}: {first['type']}") from error
-
-
-def _error_code(problem: _Unusable | ModelDeclined, reply: Reply) -> str:
-    if isinstance(problem, ModelDeclined):
-        return "REFUSAL"
-    return "CUT_OFF" if reply.stop_reason == "max_tokens" else "MALFORMED_ANSWER"
 
 
 def _price_of(answered_by: str, asked: pricing.Price) -> pricing.Price:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -49,6 +49,13 @@ class ServiceBudgetExhausted(ServiceError):
 
     def __init__(self, resets_at: datetime) -> None:
         super().__init__(details={"reset_date": resets_at.isoformat()}, headers=_until(resets_at))
+
+
+class Swept(NamedTuple):
+    """How many calls were settled as unknown, and how many reservations released."""
+
+    calls: int
+    reservations: int
 
 
 @dataclass(frozen=True)
@@ -236,11 +243,10 @@ def quota_headers(learner: Learner, use: QuotaUse) -> dict[str, str]:
     return headers
 
 
-async def sweep(session: AsyncSession) -> dict[str, int]:
-    """Settle what crashed processes left open; how many calls and reservations that were."""
+async def sweep(session: AsyncSession) -> Swept:
+    """Settle what crashed processes left open. One call may leave some for the next: go on until it finds nothing."""
     row = (await session.execute(text("SELECT calls, reservations FROM sweep_abandoned()"))).one()
-    counts: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented way to name a row's columns
-    return counts
+    return Swept(calls=row.calls, reservations=row.reservations)
 
 
 def _until(moment: datetime) -> dict[str, str]:

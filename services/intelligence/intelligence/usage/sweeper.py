@@ -5,8 +5,8 @@ import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from intelligence.database import transaction
-from intelligence.usage.service import sweep
+from intelligence.database import describe, transaction
+from intelligence.usage.service import Swept, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +23,18 @@ async def run(stop: asyncio.Event, *, every_seconds: float = EVERY_SECONDS) -> N
             continue
 
 
-async def sweep_once() -> None:
-    """One sweep; a database that is away is tried again next time."""
+async def sweep_once() -> Swept:
+    """Sweep until nothing is left, each time in a transaction of its own; a database away is tried again next time."""
+    total = Swept(0, 0)
     try:
-        async with transaction() as session:
-            swept = await sweep(session)
+        while True:
+            async with transaction() as session:
+                swept = await sweep(session)
+            if swept == Swept(0, 0):
+                break
+            total = Swept(total.calls + swept.calls, total.reservations + swept.reservations)
     except (SQLAlchemyError, OSError) as error:
-        logger.warning("nothing swept: %s", type(error).__name__)
-        return
-    if any(swept.values()):
-        logger.warning("settled what was left open: %(calls)s calls, %(reservations)s reservations", swept)
+        logger.warning("could not sweep: %s", describe(error))
+    if total != Swept(0, 0):
+        logger.warning("settled what was left open: %s calls, %s reservations", total.calls, total.reservations)
+    return total

@@ -1,0 +1,177 @@
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intelligence import content
+from intelligence.content import CourseUnavailable
+from intelligence.settings import get_settings
+from intelligence.storage import ObjectNotFound, StorageError, open_storage
+from tests.intelligence.conftest import Configure
+
+QUESTION = {
+    "question_id": "one-q1",
+    "chapter_id": "one",
+    "section_id": "start",
+    "question_text": "Why?",
+    "difficulty_level": "beginner",
+    "expected_length": {"minimum_words": 10, "maximum_words": 100},
+    "evaluation_criteria": [{"criterion_id": "reason", "name": "Reason", "points": 10}],
+}
+RUBRIC = {
+    "question_id": "one-q1",
+    "section_id": "start",
+    "concept": "starting",
+    "criteria": [
+        {
+            "criterion_id": "reason",
+            "name": "Reason",
+            "points": 10,
+            "section_id": "start",
+            "levels": {"full": "gives one", "partial": "hints", "none": "nothing"},
+        }
+    ],
+    "excellent_example": "Because.",
+    "poor_example": "Dunno.",
+}
+CHAPTER = {
+    "chapter_id": "one",
+    "chapter_number": 1,
+    "title": "One",
+    "subtitle": "First",
+    "access_tier": "free",
+    "difficulty_level": "beginner",
+    "estimated_time_minutes": 5,
+    "prerequisites": [],
+    "quiz_id": "one-quiz",
+    "assessment_file": "one.json",
+    "sections": [
+        {
+            "section_id": "start",
+            "title": "Start",
+            "order": 1,
+            "estimated_time_minutes": 5,
+            "teaches": ["starting"],
+            "requires": [],
+        }
+    ],
+}
+
+Publish = Callable[..., None]
+
+
+@pytest.fixture
+async def publish(configure: Configure, tmp_path: Path) -> AsyncIterator[Publish]:
+    """Publish a version of a one-chapter course; the pointer last, and at once."""
+    await configure(CONTENT_DIRECTORY=str(tmp_path), CONTENT_RELOAD_SECONDS="0.01")
+    content.forget()
+
+    def write(version: str, *, whole: bool = True) -> None:
+        course: dict[str, Any] = {
+            "course_id": "tiny",
+            "title": f"Tiny {version}",
+            "description": "A course",
+            "language": "en",
+            "licence": "CC0",
+            "reviewed_on": "2026-11-22",
+            "content_version": version,
+            "chapters": [CHAPTER],
+            "glossary": [],
+        }
+        objects = {
+            f"{version}/course.json": course,
+            f"{version}/assessments/one.json": {"chapter_id": "one", "questions": [QUESTION]},
+            f"{version}/rubrics/one.json": {"chapter_id": "one", "content_version": version, "rubrics": [RUBRIC]},
+        }
+        for key, value in objects.items():
+            if whole or "rubrics" not in key:
+                (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / key).write_text(json.dumps(value))
+        pointer = {
+            "course_id": "tiny",
+            "title": "Tiny",
+            "content_version": version,
+            "published_at": "2026-11-22T00:00:00Z",
+        }
+        (tmp_path / "new").write_text(json.dumps(pointer))
+        (tmp_path / "new").rename(tmp_path / "course.json")
+
+    yield write
+    content.forget()
+
+
+async def until_version(version: str) -> None:
+    async with asyncio.timeout(10):
+        while (await content.current_course()).course.content_version != version:  # noqa: ASYNC110  # no event says so
+            await asyncio.sleep(0.005)
+
+
+async def test_the_published_course_and_its_parts(publish: Publish) -> None:
+    publish("v1")
+    course = await content.current_course()
+    assert course.course.title == "Tiny v1"
+    question = course.question("one-q1")
+    assert question is not None
+    assert question.question_text == "Why?"
+    assert course.rubric("one-q1").excellent_example == "Because."
+    section = course.section("one", "start")
+    assert section is not None
+    assert section.title == "Start"
+    assert course.question("two-q1") is None
+    assert course.section("one", "nowhere") is None
+    assert course.section("two", "start") is None
+
+
+async def test_a_newer_version_is_found_and_the_older_stays_readable(publish: Publish) -> None:
+    publish("v1")
+    await content.current_course()
+    publish("v2")
+    await until_version("v2")
+    assert (await content.course_version("v1")).course.title == "Tiny v1"
+    content.forget()
+    assert (await content.course_version("v1")).course.title == "Tiny v1"
+
+
+async def test_a_broken_version_leaves_the_old_one_in_place(publish: Publish, caplog: pytest.LogCaptureFixture) -> None:
+    publish("v1")
+    await content.current_course()
+    publish("v2", whole=False)
+    async with asyncio.timeout(10):
+        while "keeping the course" not in caplog.text:
+            assert (await content.current_course()).course.content_version == "v1"
+            await asyncio.sleep(0.005)
+    assert (await content.current_course()).course.content_version == "v1"
+
+
+async def test_nothing_published_and_unknown_versions_are_unavailable(publish: Publish) -> None:
+    with pytest.raises(CourseUnavailable):
+        await content.current_course()
+    with pytest.raises(CourseUnavailable):
+        await content.course_version("v9")
+    publish("v1")
+    assert (await content.current_course()).course.content_version == "v1"
+
+
+async def test_a_missing_object_and_an_unreadable_one_are_told_apart(publish: Publish, tmp_path: Path) -> None:
+    os.mkdir(tmp_path / "folder")  # noqa: PTH102  # a test may block
+    async with open_storage(get_settings()) as storage:
+        with pytest.raises(ObjectNotFound):
+            await storage.read("nothing.json")
+        with pytest.raises(StorageError):
+            await storage.read("folder")
+
+
+async def test_a_bucket_that_does_not_answer_is_unavailable(configure: Configure) -> None:
+    await configure(
+        CONTENT_SOURCE="r2",
+        CLOUDFLARE_R2_ENDPOINT="http://127.0.0.1:9",
+        CLOUDFLARE_R2_ACCESS_KEY="k",
+        CLOUDFLARE_R2_SECRET_KEY="s",
+    )
+    async with open_storage(get_settings()) as storage:
+        with pytest.raises(StorageError):
+            await storage.read("course.json")
