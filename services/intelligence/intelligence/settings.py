@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     core_service_token: SecretStr = SecretStr("")
 
     content_source: Literal["local", "r2"] = "local"
-    content_directory: Path = Path("content/published")
+    content_directory: Path = Path(".local/published")
     content_reload_seconds: float = Field(default=20, gt=0)
     cloudflare_r2_bucket: str = "course-content"
     cloudflare_r2_access_key: SecretStr = SecretStr("")

@@ -102,8 +102,8 @@ async def _create(
 async def _events(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> AsyncIterator[bytes]:
     """The stages as they begin, then `done` with the path or `error` with the envelope.
 
-    A client that goes away cancels the work, which gives the quota unit back. The model's deadline bounds the stream, so
-    the end of the process need not cut it short.
+    A client that goes away cancels the work, which gives the quota unit back. The model's deadline bounds the stream,
+    so the end of the process need not cut it short.
     """
     stages: asyncio.Queue[service.Stage | None] = asyncio.Queue()
     work = asyncio.create_task(_create(learner, key, wanted, url_path, report=stages.put_nowait))
