@@ -10,8 +10,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-sys.path.insert(0, str(Path(__file__).parent))
-from grants import GRANTS, statements
+from migrations.grants import GRANTS, statements
 
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"

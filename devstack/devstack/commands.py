@@ -20,7 +20,11 @@ from devstack.plan import DATABASE, CannotStart, Plan, make_plan
 from devstack.servers import answers
 from devstack.stack import Stack, remove_data
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Course Companion on one machine, from installed packages.")
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Course Companion on one machine, from installed packages.",
+)
 ROOT = Path(__file__).resolve().parents[2]
 PICK_ACCESS = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
 UP_SECONDS = 120

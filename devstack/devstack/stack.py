@@ -114,12 +114,13 @@ class Stack:
         return digest.hexdigest()
 
     def _start_services(self) -> None:
-        programs = [services.core(self.plan), services.intelligence(self.plan), services.worker(self.plan)]
+        programs = [services.core(self.plan), services.intelligence(self.plan)]
         if self.plan.simulated_model:
             programs.append(services.model_simulator(self.plan))
         programs.append(nginx(self.plan, services.gateway_values(self.plan)))
         with self.step("services"):
             _together([partial(self.run, program) for program in programs])
+            self.run(services.worker(self.plan))  # last: nobody waits for it, and its start takes a core from the rest
 
     # ---- single processes ------------------------------------------------------------------------------------------
 

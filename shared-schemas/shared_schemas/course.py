@@ -189,7 +189,7 @@ class TrueFalseKey(QuestionKey):
 class AnswerPoint(CourseObject):
     """One idea a short answer should hold.
 
-    ``points`` of 10; any one of ``phrasings`` expresses the idea; ``missing`` is the hint a student gets who left it out.
+    ``points`` of 10; any one of ``phrasings`` expresses the idea; ``missing`` is the hint for who left it out.
     """
 
     point_id: Slug

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ErrorBody(BaseModel):
     """``code`` for programs, ``message`` for people, ``details`` for both.
 
-    Some errors of v2 add members of their own (``quota``, ``fallback``, ``retry_after_seconds``); they stand beside these.
+    Some errors of v2 add members of their own (``quota``, ``fallback``); they stand beside these.
     """
 
     model_config = ConfigDict(extra="allow")

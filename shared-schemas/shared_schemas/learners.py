@@ -1,7 +1,7 @@
 """The learner snapshot: what core tells intelligence about one student, over its internal endpoint.
 
-``GET /internal/v1/learners/{student_id}/snapshot`` with ``Authorization: Bearer CORE_SERVICE_TOKEN``. It holds no name, no
-e-mail address and no answer text: only what learner analysis needs.
+``GET /internal/v1/learners/{student_id}/snapshot`` with ``Authorization: Bearer CORE_SERVICE_TOKEN``. It holds no name,
+no e-mail address and no answer text: only what learner analysis needs.
 """
 
 from typing import Literal

@@ -167,6 +167,23 @@ async def test_no_call_is_made_for_a_deleted_account_and_its_texts_are_gone(
         await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
 
 
+async def test_a_settlement_waits_for_a_database_that_fails_for_a_moment(
+    configure: Configure, student: UUID, rows: Rows
+) -> None:
+    reservation_id = await reserve(learner(student))
+    call_id = await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
+    await rows("ALTER FUNCTION settle_llm_call RENAME TO settle_llm_call_away")
+    try:
+        settling = asyncio.create_task(ledger.settle(call_id, Settlement("succeeded", 5, cost_usd=CENT)))
+        await asyncio.sleep(0.1)
+        assert not settling.done()
+    finally:
+        await rows("ALTER FUNCTION settle_llm_call_away RENAME TO settle_llm_call")
+    await settling
+    log = await rows("SELECT outcome FROM llm_usage_logs WHERE call_id = $1", call_id)
+    assert log == [{"outcome": "succeeded"}]
+
+
 @pytest.mark.parametrize(("tier", "limit"), [("premium", 20), ("pro", None), ("free", 0)])
 async def test_each_plan_has_its_limit(
     configure: Configure, student: UUID, tier: SubscriptionTier, limit: int | None

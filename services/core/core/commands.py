@@ -147,9 +147,9 @@ def _compiled(folder: Path) -> CompiledCourse:
     try:
         return compile_course(read_course(folder))
     except CourseInvalid as invalid:
-        for problem in invalid.problems:
-            typer.echo(str(problem), err=True)
-        _fail(f"{len(invalid.problems)} mistakes; nothing was published.")
+        for finding in invalid.findings:
+            typer.echo(str(finding), err=True)
+        _fail(f"{len(invalid.findings)} mistakes; nothing was published.")
 
 
 async def _published_version(storage: Storage) -> str:

@@ -9,14 +9,13 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from intelligence import health, processes
 from intelligence.assessments import router as assessments
 from intelligence.core_client import CoreUnavailable, Unauthorized
-from intelligence.database import describe
+from intelligence.database import describe, is_temporary
 from intelligence.edge import BodyTooLarge, Edge
 from intelligence.errors import InvalidRequest, ServiceError, envelope
 from intelligence.paths import router as paths
@@ -55,9 +54,8 @@ def create_app() -> FastAPI:
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(IntegrityError, _violated)
-    for away in (OperationalError, InterfaceError, PoolTimeoutError, OSError):
-        app.add_exception_handler(away, _database_away)
+    for kind in (SQLAlchemyError, OSError):
+        app.add_exception_handler(kind, _database_error)
     app.add_middleware(Edge)
     return app
 
@@ -102,17 +100,14 @@ async def _after_gate(request: Request, invalid: InvalidRequest) -> JSONResponse
     return _answer(invalid)
 
 
-async def _violated(_: Request, error: Exception) -> JSONResponse:
-    """An account deleted in the middle of its own request is signed out; any other violation is our mistake."""
-    if "_student_id_students" in str(error):
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    """An account deleted in the middle of its own request is signed out; a database away is 503, anything else 500."""
+    if isinstance(error, IntegrityError) and "_student_id_students" in str(error):
         return _answer(Unauthorized())
-    logger.error("a constraint was violated: %s", describe(error))
-    return _answer(ServiceError())
-
-
-async def _database_away(request: Request, error: Exception) -> JSONResponse:
+    logger.error("a database error: %s", describe(error))
+    if not is_temporary(error):
+        return _answer(ServiceError())
     request.state.database_away = True
-    logger.error("the database can not be used: %s", describe(error))
     return _answer(CoreUnavailable())
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends
 from sqlalchemy import make_url
+from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from intelligence.settings import get_settings
@@ -14,6 +16,8 @@ from intelligence.settings import get_settings
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 20
 POOL_WAIT_SECONDS = 10
+# connection lost, serialisation or deadlock, no resources, an operator's intervention (also: starting up, cancelled)
+TEMPORARY_STATES = ("08", "40", "53", "57")
 
 
 @lru_cache
@@ -68,6 +72,14 @@ def describe(error: Exception) -> str:
     cause = getattr(original, "__cause__", None)
     parts = [type(error).__name__, getattr(original, "sqlstate", None), getattr(cause, "constraint_name", None)]
     return " ".join(str(part) for part in parts if part)
+
+
+def is_temporary(error: Exception) -> bool:
+    """Whether the same request may well work in a moment: the database is away, starting, full, or broke a deadlock."""
+    if isinstance(error, (OSError, InterfaceError, PoolTimeoutError)):
+        return True
+    state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return getattr(error, "connection_invalidated", False) or state.startswith(TEMPORARY_STATES)
 
 
 async def dispose() -> None:

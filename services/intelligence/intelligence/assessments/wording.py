@@ -47,16 +47,14 @@ def feedback(
     key = _key_phrases(rubric) - _phrases(answer) - _phrases(question)
     whys = [_without_key(one.why, key) or _plain_why(one) for one in grade.criteria]
     missed = [
-        f"{one.criterion.name}: {why} Read again: {titles.get(one.criterion.section_id, one.criterion.section_id)}."
-        for one, why in zip(grade.criteria, whys, strict=True)
-        if one.level != "full"
+        f"{one.criterion.name}: {why}" for one, why in zip(grade.criteria, whys, strict=True) if one.level != "full"
     ]
     strengths: list[str] = []
     if grade.score:
         # Where a credit was taken away, the model's praise may speak of it: then only what counted is named.
         all_counted = all(one.supported for one in grade.criteria)
         strengths = (_items(words.strengths, key) if all_counted else []) or _shown(grade)
-    improvements = (missed + _items(words.improvements, key))[:MOST_ITEMS]
+    improvements = (_items(words.improvements, key) or missed) + _read_again(grade, titles)
     if grade.off_topic:
         improvements = [f"Answer what was asked: {question}"]
     return Feedback(
@@ -74,6 +72,12 @@ def _detailed(grade: Grade, text: str, question: str) -> str:
         names = ", ".join(one.criterion.name for one in grade.criteria if not one.supported)
         return f"{text}\n\nNo credit could be given for {names}: no passage of your own words shows it.".strip()
     return text or "See the criteria for what your answer shows and what is missing."
+
+
+def _read_again(grade: Grade, titles: dict[str, str]) -> list[str]:
+    """One line naming the sections of every criterion that was not met in full."""
+    ids = dict.fromkeys(one.criterion.section_id for one in grade.criteria if one.level != "full")
+    return [f"Read again: {'; '.join(titles.get(section_id, section_id) for section_id in ids)}."] if ids else []
 
 
 def _plain_why(one: CriterionGrade) -> str:
