@@ -106,25 +106,7 @@ async def record_reading(
     last = await _chapter(session, student_id, chapter_id)
     allowed = FIRST_REPORT_SECONDS if last is None else int((now - last.last_activity_at).total_seconds())
     credited = max(0, min(time_spent_seconds, allowed))
-    new = insert(ChapterProgress).values(
-        student_id=student_id,
-        chapter_id=chapter_id,
-        time_spent_seconds=credited,
-        last_section_id=section_id,
-        started_at=now,
-        last_activity_at=now,
-    )
-    old = ChapterProgress
-    await session.execute(
-        new.on_conflict_do_update(
-            index_elements=[old.student_id, old.chapter_id],
-            set_={
-                "time_spent_seconds": old.time_spent_seconds + new.excluded.time_spent_seconds,
-                "last_section_id": func.coalesce(new.excluded.last_section_id, old.last_section_id),
-                "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
-            },
-        )
-    )
+    await _record_chapter(session, student_id, chapter_id, section_id=section_id, seconds=credited, now=now)
     if section_id is not None:
         await _record_section(
             session,
@@ -158,6 +140,30 @@ async def _chapter(session: AsyncSession, student_id: UUID, chapter_id: str) -> 
         )
     )
     return found.one_or_none()
+
+
+async def _record_chapter(
+    session: AsyncSession, student_id: UUID, chapter_id: str, *, section_id: str | None, seconds: int, now: datetime
+) -> None:
+    new = insert(ChapterProgress).values(
+        student_id=student_id,
+        chapter_id=chapter_id,
+        time_spent_seconds=seconds,
+        last_section_id=section_id,
+        started_at=now,
+        last_activity_at=now,
+    )
+    old = ChapterProgress
+    await session.execute(
+        new.on_conflict_do_update(
+            index_elements=[old.student_id, old.chapter_id],
+            set_={
+                "time_spent_seconds": old.time_spent_seconds + new.excluded.time_spent_seconds,
+                "last_section_id": func.coalesce(new.excluded.last_section_id, old.last_section_id),
+                "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
+            },
+        )
+    )
 
 
 async def _record_section(

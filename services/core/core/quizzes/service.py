@@ -66,23 +66,7 @@ async def submit_attempt(
         passed=passed,
         now=now,
     )
-    attempt_id = uuid.uuid4()
-    await session.execute(
-        insert(QuizResult).values(
-            attempt_id=attempt_id,
-            student_id=student_id,
-            quiz_id=quiz.quiz_id,
-            chapter_id=quiz.chapter_id,
-            content_version=course.content_version,
-            score=marked.score,
-            passed=passed,
-            correct_answers=marked.correct_answers,
-            total_questions=len(marked.marks),
-            answers=answers,
-            grading_details=_kept(grades, course.keys_of(quiz.quiz_id)),
-            completed_at=now,
-        )
-    )
+    attempt_id = await _store(session, student_id, course, quiz, answers, marked, grades, now)
     return QuizAttempt(
         attempt_id=attempt_id,
         quiz_id=quiz.quiz_id,
@@ -99,6 +83,36 @@ async def submit_attempt(
         best_score=marked.score if recorded.best_quiz_score is None else recorded.best_quiz_score,
         milestones_reached=recorded.milestones_reached,
     )
+
+
+async def _store(  # noqa: PLR0917  # one row's columns, from one caller
+    session: AsyncSession,
+    student_id: UUID,
+    course: PublishedCourse,
+    quiz: Quiz,
+    answers: dict[str, Answer],
+    marked: MarkedQuiz,
+    grades: dict[str, QuestionGrade],
+    now: datetime,
+) -> UUID:
+    attempt_id = uuid.uuid4()
+    await session.execute(
+        insert(QuizResult).values(
+            attempt_id=attempt_id,
+            student_id=student_id,
+            quiz_id=quiz.quiz_id,
+            chapter_id=quiz.chapter_id,
+            content_version=course.content_version,
+            score=marked.score,
+            passed=marked.score >= quiz.passing_score,
+            correct_answers=marked.correct_answers,
+            total_questions=len(marked.marks),
+            answers=answers,
+            grading_details=_kept(grades, course.keys_of(quiz.quiz_id)),
+            completed_at=now,
+        )
+    )
+    return attempt_id
 
 
 async def results(session: AsyncSession, *, student_id: UUID, quiz: Quiz, page: int, per_page: int) -> QuizResults:
