@@ -361,7 +361,9 @@ BEGIN
     RETURN true;
 END $$
 """,
-    # Settles what a crash left open: calls past their lease become unknown, reservations nobody owns are released.
+    # Settles one thing that a crash left open: a call past its lease becomes unknown, or a reservation nobody owns is
+    # released. One a transaction, because two would lock the sums of two students around the installation's. Call it
+    # until it has found nothing.
     """
 CREATE FUNCTION sweep_abandoned(OUT calls integer, OUT reservations integer) LANGUAGE plpgsql AS $$
 DECLARE
@@ -369,19 +371,20 @@ DECLARE
 BEGIN
     calls := 0;
     reservations := 0;
-    FOR v_id IN SELECT call_id FROM llm_usage_logs WHERE outcome = 'open' AND lease_until < now()
-        ORDER BY call_id FOR UPDATE SKIP LOCKED
-    LOOP
-        calls := calls + settle_llm_call(v_id, 'unknown', false, 0, 0, 0, 0, 0, NULL, NULL, NULL, 'ABANDONED')::integer;
-    END LOOP;
-    FOR v_id IN SELECT r.reservation_id FROM llm_reservations r
+    SELECT call_id INTO v_id FROM llm_usage_logs WHERE outcome = 'open' AND lease_until < now()
+        ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        calls := settle_llm_call(v_id, 'unknown', false, 0, 0, 0, 0, 0, NULL, NULL, NULL, 'ABANDONED')::integer;
+        RETURN;
+    END IF;
+    SELECT r.reservation_id INTO v_id FROM llm_reservations r
         WHERE r.state = 'open' AND (r.lease_until < now() OR (r.lease_until IS NULL AND r.student_id IS NULL))
             AND NOT EXISTS (
                 SELECT FROM llm_usage_logs c WHERE c.reservation_id = r.reservation_id AND c.outcome = 'open')
-        ORDER BY r.reservation_id FOR UPDATE SKIP LOCKED
-    LOOP
-        reservations := reservations + close_reservation(v_id, false)::integer;
-    END LOOP;
+        ORDER BY r.created_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        reservations := close_reservation(v_id, false)::integer;
+    END IF;
 END $$
 """,
 ]

@@ -5,7 +5,7 @@ import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -38,6 +38,7 @@ def test_kills_of_the_worker_lose_no_answer_and_charge_nothing_twice(live: Live)
     for student, submission_id in submitted:
         assert student.graded(submission_id, 300)["grading_status"] == "completed"
     for student in students:
+        eventually(partial(nothing_open, live, student), "the sweeper to settle the killed calls", 120)
         assert student.quota()["assessments"]["used"] == KILLS // STUDENTS
         successes = [row for row in live.calls(student) if row["success"] and row["feature"] == "assessment"]
         assert len(successes) >= KILLS // STUDENTS
@@ -65,7 +66,7 @@ def test_two_hundred_at_once_while_postgresql_crashes(live: Live) -> None:
         statuses = [answer.result() for answer in answers]
     assert set(statuses) <= {0, 200, 401, 429, 500, 502, 503, 504}
     eventually(lambda: student.get("/api/v2/usage/quota").status_code == 200, "v2 back")
-    eventually(lambda: not open_work(live, student), "the sweeper to settle what the crash left open", 90)
+    eventually(partial(nothing_open, live, student), "the sweeper to settle what the crash left open", 120)
     while student.new_path().status_code == 200:
         pass
     assert student.quota()["adaptive_paths"]["used"] == 10
@@ -76,10 +77,11 @@ def test_two_hundred_at_once_while_postgresql_crashes(live: Live) -> None:
     books_balance(live)
 
 
-def open_work(live: Live, student: Student) -> list[dict[str, Any]]:
-    """Reservations of a student that nobody has closed."""
-    where = f"student_id = '{student.student_id}' AND state = 'open'"
-    return live.rows(f"SELECT reservation_id FROM llm_reservations WHERE {where}")
+def nothing_open(live: Live, student: Student) -> bool:
+    """Whether every reservation and every call of a student has been closed."""
+    where = f"student_id = '{student.student_id}'"
+    reservations = live.rows(f"SELECT 1 FROM llm_reservations WHERE {where} AND state = 'open'")
+    return not reservations and all(call["outcome"] != "open" for call in live.calls(student))
 
 
 def books_balance(live: Live) -> None:
