@@ -7,8 +7,8 @@
 --
 -- The services' rights on tables are set after each migration (migrations/grants.py); they may create nothing.
 --
--- Passwords: the local stack gives them as psql variables (-v owner_password=...), compose as environment variables, so
--- that they stand in no process list. With -v database=NAME (compose) that database is made too and given to the owner;
+-- Passwords are given as environment variables, so that they stand in no process list, or as psql variables
+-- (-v owner_password=...). With -v database=NAME (compose) that database is made too and given to the owner;
 -- the local stack makes its own.
 
 \set ON_ERROR_STOP on

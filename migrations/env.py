@@ -21,7 +21,11 @@ def database_url() -> str:
     value = os.environ.get("DATABASE_URL") or _from_env_file()
     if not value:
         sys.exit("DATABASE_URL is not set: export it, or copy .env.example to .env and fill it in.")
-    return make_url(value).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    url = make_url(value).set(drivername="postgresql+asyncpg")
+    sslmode = url.query.get("sslmode")  # libpq's word; asyncpg's is ssl
+    if isinstance(sslmode, str):
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+    return url.render_as_string(hide_password=False)
 
 
 def _from_env_file() -> str | None:

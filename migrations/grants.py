@@ -23,6 +23,8 @@ GRANTS: dict[str, dict[str, str]] = {
         "milestones": APPEND,
         "subscription_changes": APPEND,
         "core_idempotency_keys": READ_WRITE,
+        "account_mails": READ_WRITE,
+        "throttles": READ_WRITE,
     },
     INTELLIGENCE_ROLE: {
         "alembic_version": "SELECT",
@@ -44,11 +46,13 @@ GRANTS: dict[str, dict[str, str]] = {
 
 def statements(tables: set[str], roles: set[str]) -> list[str]:
     """The SQL that gives each present role exactly its rights on the tables that exist, and takes every other away."""
-    result = []
+    result = ["REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"]
     for role, rights in GRANTS.items():
         if role not in roles:
             continue
         result.append(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
         result.append(f"GRANT USAGE ON SCHEMA public TO {role}")
+        if role == INTELLIGENCE_ROLE:
+            result.append(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}")
         result += [f"GRANT {right} ON {table} TO {role}" for table, right in rights.items() if table in tables]
     return result

@@ -96,7 +96,7 @@ def redis_url(servers: Servers) -> str:
 @pytest.fixture(scope="session")
 def live(state_folder: Path) -> Iterator[Live]:
     """The whole system behind its gateway, with the model simulator, on free ports. Make students of your own."""
-    plan = free_plan(state_folder / "live", GATEWAY_FLOOD_RATE="100000r/s")
+    plan = free_plan(state_folder / "live", GATEWAY_FLOOD_RATE="100000r/s", SIGN_IN_LIMITS_SCALE="1000")
     plan = replace(plan, extra={"postgres.fsync": "off"})
     stack = Stack(plan)
     try:

@@ -17,7 +17,7 @@ import typer
 
 from devstack import services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
-from devstack.servers import answers
+from devstack.servers import Postgres, answers
 from devstack.stack import Stack, remove_data
 
 app = typer.Typer(
@@ -82,8 +82,9 @@ def serve(plan: Plan) -> None:
     state_file = plan.state / "running.json"
     with only_one(plan):
         began = time.monotonic()
-        typer.echo(f"Starting Course Companion on {plan.gateway_url}")
         stack = Stack(plan, say=typer.echo)
+        stack.check()
+        typer.echo(f"Starting Course Companion on {plan.gateway_url}")
         try:
             stack.start()
             state_file.write_text(json.dumps({"pid": os.getpid(), "port": plan.ports.gateway}))
@@ -121,7 +122,7 @@ def one_clear_line() -> Iterator[None]:
 def run(*, reload: Annotated[bool, typer.Option(help="Reload the services when their code changes.")] = False) -> None:
     """Start everything in the foreground; Ctrl-C stops it."""
     with one_clear_line():
-        serve(make_plan(ROOT, reload=reload, workers=int(os.environ.get("WORKERS") or 1)))
+        serve(make_plan(ROOT, reload=reload))
 
 
 @app.command()
@@ -129,11 +130,11 @@ def up() -> None:
     """Start everything in the background; returns when it is healthy."""
     with one_clear_line():
         plan = make_plan(ROOT)
-        if running(plan):
-            typer.echo(f"It is running already on {plan.gateway_url}.")
+        if state := running_state(plan):
+            typer.echo(f"It is running already on http://localhost:{state['port']}.")
             return
         log = plan.state / "logs" / "stack.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the table with its passwords
         with log.open("wb") as output:
             child = subprocess.Popen(  # ourselves
                 [sys.executable, "-m", "devstack", "run"],
@@ -150,6 +151,15 @@ def up() -> None:
                 raise CannotStart(log.read_text(errors="replace").strip())
             time.sleep(0.1)
         typer.echo(log.read_text(errors="replace").replace("Ctrl-C stops everything", "make down stops everything"))
+
+
+def running_plan() -> Plan:
+    """The plan of the stack of this folder that is running, on whatever port it was started; raises CannotStart."""
+    plan = make_plan(ROOT)
+    state = running_state(plan)
+    if state is None:
+        raise CannotStart("Nothing is running: make up starts it.")
+    return make_plan(ROOT, port=state["port"])
 
 
 @app.command()
@@ -172,25 +182,36 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say what runs where; exits 1 when nothing does."""
+    """Say what runs where; exits 1 when something does not answer."""
     with one_clear_line():
-        plan = make_plan(ROOT)
-        if running(plan) is None:
-            raise CannotStart("Nothing is running.")
-        for name, path in (("gateway", "/healthz"), ("core", "/api/v1/health"), ("intelligence", "/api/v2/health")):
-            typer.echo(f"  {name:<13} {'healthy' if answers(plan.gateway_url + path) else 'NOT ANSWERING'}")
+        plan = running_plan()
+        health = {"gateway": "/healthz", "core": "/api/v1/health/ready", "intelligence": "/api/v2/health/ready"}
+        healthy = {name: answers(plan.gateway_url + path) for name, path in health.items()}
+        for name, is_healthy in healthy.items():
+            typer.echo(f"  {name:<13} {'healthy' if is_healthy else 'NOT ANSWERING'}")
         typer.echo(table(plan))
+        if not all(healthy.values()):
+            raise CannotStart(f"Not everything answers; the logs are in {plan.state / 'logs'}.")
+
+
+def running_state(plan: Plan) -> dict[str, int] | None:
+    """Pid and port of the stack of this folder that has started, or None."""
+    try:
+        with only_one(plan):
+            return None  # nobody holds the lock: a pid that is written down somewhere is somebody else's by now
+    except CannotStart:
+        pass
+    try:
+        state: dict[str, int] = json.loads((plan.state / "running.json").read_text())
+    except (OSError, ValueError):
+        return None  # it is still starting
+    return state
 
 
 def running(plan: Plan) -> int | None:
     """The pid of the stack of this folder that has started, or None."""
-    path = plan.state / "running.json"
-    try:
-        state = json.loads(path.read_text())
-        os.kill(state["pid"], 0)
-    except (OSError, ValueError):
-        return None
-    return int(state["pid"])
+    state = running_state(plan)
+    return state["pid"] if state else None
 
 
 @app.command()
@@ -218,9 +239,33 @@ def intelligence(context: typer.Context) -> None:
     _become("intelligence", context.args)
 
 
-def _become(room: str, arguments: list[str]) -> None:
+@app.command(context_settings=PASS_ON)
+def alembic(context: typer.Context) -> None:
+    """Run Alembic on the local stack's database, as its owner: `alembic current`, `alembic downgrade 003_…`."""
+    plan = _plan_for_commands()
+    program = Path(sys.executable).parent / "alembic"
+    os.chdir(ROOT)
+    os.execve(program, ["alembic", *context.args], {**os.environ, "DATABASE_URL": plan.database_url})  # noqa: S606  # as below
+
+
+@app.command(context_settings=PASS_ON)
+def psql(context: typer.Context) -> None:
+    """Open psql on the local stack's database, as its owner; arguments are passed on."""
+    plan = _plan_for_commands()
+    program = Postgres.prepare(plan).bin / "psql"
+    os.execve(program, ["psql", plan.database_url, *context.args], dict(os.environ))  # noqa: S606  # as below
+
+
+def _plan_for_commands() -> Plan:
+    """The running stack's plan; without one the settings may name real servers, and a command can do without ours."""
     with one_clear_line():
         plan = make_plan(ROOT)
+        state = running_state(plan)
+        return make_plan(ROOT, port=state["port"]) if state else plan
+
+
+def _become(room: str, arguments: list[str]) -> None:
+    plan = _plan_for_commands()
     program = services.environment_folder(plan, room) / room
     environment = services.core_environment(plan) if room == "core" else services.intelligence_environment(plan)
     os.execve(program, [room, *arguments], {**os.environ, **environment})  # noqa: S606  # our own program, no shell

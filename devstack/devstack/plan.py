@@ -168,6 +168,13 @@ def _kept_secrets(path: Path) -> dict[str, str]:
     return kept
 
 
+def _number(settings: Mapping[str, str], name: str, default: int) -> int:
+    given = settings.get(name) or str(default)
+    if not (given.isascii() and given.isdecimal()):
+        raise CannotStart(f"{name} should be a number, not {given!r}.")
+    return int(given)
+
+
 def make_plan(
     root: Path,
     *,
@@ -175,18 +182,19 @@ def make_plan(
     state: Path | None = None,
     environment: Mapping[str, str] | None = None,
     reload: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> Plan:
     """Decide everything from the environment (by default this process's, over `.env`); raises CannotStart."""
     settings = environment if environment is not None else {**read_env_file(root / ".env"), **os.environ}
     if port is None:
-        given = settings.get("PORT") or "8000"
-        if not given.isdecimal():
-            raise CannotStart(f"PORT should be a number, not {given!r}.")
-        port = int(given)
+        port = _number(settings, "PORT", 8000)
     if not 0 < port <= HIGHEST_BASE_PORT:
         raise CannotStart(f"PORT {port} is out of range: choose one from 1 to {HIGHEST_BASE_PORT}.")
+    if (database := settings.get("DATABASE_URL")) and not database.startswith(("postgresql://", "postgres://")):
+        raise CannotStart("DATABASE_URL should look like postgresql://user:password@host:5432/name.")
+    if workers is None:
+        workers = _number(settings, "WORKERS", 1)
     state = state or root / ".local"
     state.mkdir(parents=True, exist_ok=True)
     return Plan(

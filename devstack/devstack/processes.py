@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from devstack.plan import CannotStart
 
 Command = Sequence[str | Path]
+CANNOT_START = " cannot start: "  # how our services say in one line what is wrong with their settings
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.03
 LOG_LINES_SHOWN = 12
@@ -32,6 +34,10 @@ class Program:
     restart: bool = False
 
 
+class GivenUp(CannotStart):
+    """Something else could not start, so there is nothing to wait for."""
+
+
 @dataclass
 class Child:
     """A running program with its log."""
@@ -40,6 +46,7 @@ class Child:
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     stopping: bool = field(default=False, init=False)
+    log_start: int = field(default=0, init=False)
 
     @property
     def pid(self) -> int | None:
@@ -49,8 +56,9 @@ class Child:
     def start(self) -> None:
         """Start it in a process group of its own, so that a Ctrl-C reaches only the one who stops things in order."""
         self.stopping = False
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            self.log_start = log.tell()
             self.process = subprocess.Popen(  # noqa: S603  # every command is built here, from no outside text
                 [str(part) for part in self.program.command],
                 cwd=self.program.folder,
@@ -64,10 +72,15 @@ class Child:
                 extra_groups=[] if self.program.account else None,
             )
 
-    def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Return when it is ready; raises CannotStart with the end of its log when it ends or takes too long."""
+    def wait_until_ready(self, seconds: float = READY_SECONDS, *, give_up: threading.Event | None = None) -> None:
+        """Return when it is ready; raises CannotStart with the end of its log when it ends or takes too long.
+
+        Raises GivenUp when ``give_up`` is set meanwhile.
+        """
         deadline = time.monotonic() + seconds
         while not self.program.ready():
+            if give_up is not None and give_up.is_set():
+                raise GivenUp(f"{self.program.name} was not waited for.")
             if self.pid is None:
                 raise CannotStart(f"{self.program.name} ended while starting. {self.last_words()}")
             if time.monotonic() > deadline:
@@ -97,7 +110,11 @@ class Child:
 
     def last_words(self) -> str:
         """The end of the log, for an error message."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        written = self.log.read_bytes()[self.log_start :].decode(errors="replace") if self.log.exists() else ""
+        lines = written.splitlines()
+        plain = [line for line in lines if CANNOT_START in line]
+        if plain:
+            return plain[-1]
         return f"Its log is {self.log}; it ends with:\n    " + "\n    ".join(lines[-LOG_LINES_SHOWN:])
 
 

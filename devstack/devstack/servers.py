@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,13 +158,25 @@ class Postgres:
 def apply_roles(bin_folder: Path, url: str, plan: Plan, *, password: str | None) -> None:
     """Run `deploy/roles.sql`: the three roles exist afterwards, with this plan's passwords."""
     names = ("owner_password", "core_password", "intelligence_password")
-    variables = [part for name in names for part in ("-v", f"{name}={plan.secrets[name]}")]
-    psql(bin_folder, url, [*variables, "-f", plan.root / "deploy" / "roles.sql"], password=password)
+    passwords = {name.upper(): plan.secrets[name] for name in names}
+    psql(bin_folder, url, ["-f", plan.root / "deploy" / "roles.sql"], password=password, environment=passwords)
 
 
-def psql(bin_folder: Path, url: str, arguments: list[str | Path], *, password: str | None) -> str:
-    """Run psql against ``url``; raises CannotStart with what it said."""
-    environment = MINIMAL_ENVIRONMENT | ({"PGPASSWORD": password} if password else {}) | {"PGCONNECT_TIMEOUT": "5"}
+def psql(
+    bin_folder: Path,
+    url: str,
+    arguments: list[str | Path],
+    *,
+    password: str | None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Run psql against ``url``; raises CannotStart with what it said. Secrets go in by environment only."""
+    environment = (
+        MINIMAL_ENVIRONMENT
+        | dict(environment or {})
+        | ({"PGPASSWORD": password} if password else {})
+        | {"PGCONNECT_TIMEOUT": "5"}
+    )
     command = [bin_folder / "psql", url, "-XAtq", "-v", "ON_ERROR_STOP=1", *arguments]
     return run_once("psql", command, environment=environment, folder=Path("/")).strip()
 
@@ -196,6 +209,7 @@ def valkey(plan: Plan) -> Program:
         environment=MINIMAL_ENVIRONMENT,
         folder=plan.state,
         ready=lambda: _pings(plan.ports.redis),
+        restart=True,
     )
 
 
@@ -247,6 +261,7 @@ def seaweedfs(plan: Plan) -> Program:
         environment=MINIMAL_ENVIRONMENT | {"HOME": str(plan.state)},
         folder=plan.state,
         ready=lambda: answers(f"http://{HOST}:{ports.s3}/healthz"),
+        restart=True,
         stop_seconds=5,  # now and then it takes half a minute; its data is safe when it is killed
     )
 

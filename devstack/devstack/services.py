@@ -11,13 +11,14 @@ from devstack.servers import MINIMAL_ENVIRONMENT, answers
 
 # A setting given in the environment or in .env goes to the processes that own it; what the stack decides stands below.
 SHARED = ["ENVIRONMENT", "DATABASE_POOL_SIZE", "ENABLE_ADAPTIVE_PATHS", "ENABLE_LLM_ASSESSMENTS", "LOG_LEVEL"]
+SHARED += ["SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM"]
 CORE_ONLY = ["JWT_SECRET_KEY", "JWT_SECRET_KEY_PREVIOUS", "HOURLY_LIMIT_FREE", "HOURLY_LIMIT_PREMIUM"]
-CORE_ONLY += ["CONTENT_RELOAD_SECONDS", "PASSWORD_HASH_THREADS"]
+CORE_ONLY += ["CONTENT_RELOAD_SECONDS", "PASSWORD_HASH_THREADS", "SIGN_IN_LIMITS_SCALE", "MAIL_POLL_SECONDS"]
 INTELLIGENCE_ONLY = ["ANTHROPIC_MODEL", "ANTHROPIC_TIMEOUT", "ANTHROPIC_MAX_RETRIES", "ENABLE_PHASE2_CACHING"]
 INTELLIGENCE_ONLY += ["PREMIUM_ADAPTIVE_PATHS_LIMIT", "PREMIUM_ASSESSMENTS_LIMIT", "LLM_CONCURRENCY", "LLM_WAITING"]
 INTELLIGENCE_ONLY += ["LLM_STUDENT_MONTHLY_CEILING_USD", "LLM_MONTHLY_CEILING_USD", "CONTENT_RELOAD_SECONDS"]
 INTELLIGENCE_ONLY += ["LLM_COST_ALERT_THRESHOLD", "LLM_COST_ALERT_EMAIL"]
-INTELLIGENCE_ONLY += ["SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM"]
+BUCKET_SETTINGS = ["CLOUDFLARE_R2_BUCKET", "CLOUDFLARE_R2_ACCESS_KEY", "CLOUDFLARE_R2_SECRET_KEY"]
 SIMULATED_KEY = "simulated-key-of-the-local-stack"
 SERVICE_STOP_SECONDS = 70.0  # a grade in progress may take its whole deadline
 
@@ -28,12 +29,14 @@ def _given(plan: Plan, names: list[str]) -> dict[str, str]:
 
 
 def _content(plan: Plan) -> dict[str, str]:
+    given = {} if plan.own_s3 else _given(plan, BUCKET_SETTINGS)  # our own bucket knows only our own keys
     return {
         "CONTENT_SOURCE": "r2",
         "CLOUDFLARE_R2_ENDPOINT": plan.s3_endpoint,
-        "CLOUDFLARE_R2_BUCKET": plan.setting("CLOUDFLARE_R2_BUCKET") or BUCKET,
-        "CLOUDFLARE_R2_ACCESS_KEY": plan.setting("CLOUDFLARE_R2_ACCESS_KEY") or plan.secrets["s3_access_key"],
-        "CLOUDFLARE_R2_SECRET_KEY": plan.setting("CLOUDFLARE_R2_SECRET_KEY") or plan.secrets["s3_secret_key"],
+        "CLOUDFLARE_R2_BUCKET": BUCKET,
+        "CLOUDFLARE_R2_ACCESS_KEY": plan.secrets["s3_access_key"],
+        "CLOUDFLARE_R2_SECRET_KEY": plan.secrets["s3_secret_key"],
+        **given,
     }
 
 

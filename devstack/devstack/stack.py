@@ -4,18 +4,19 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from devstack import services
 from devstack.plan import CannotStart, Plan, port_in_use
-from devstack.processes import Child, Command, Program, run_once
+from devstack.processes import Child, Command, GivenUp, Program, run_once
 from devstack.servers import (
     Postgres,
     apply_roles,
@@ -51,7 +52,7 @@ class Stack:
     def start(self) -> None:
         """Start everything; returns when requests are answered. On CannotStart nothing is left running."""
         try:
-            self._check()
+            self.check()
             self._start_servers()
             self._fill()
             self._start_services()
@@ -59,7 +60,8 @@ class Stack:
             self.stop()
             raise
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise CannotStart when a port is taken or the disk is full; end what a killed start left running."""
         free_space(self.plan.state)
         self._end_leftovers()
         for name, port in self.plan.ports.named().items():
@@ -101,12 +103,13 @@ class Stack:
             self.alembic("upgrade", "head")
         with self.step("course published"):
             self.core_command("publish", self.plan.root / "content")
-        with self.step("demo accounts"):
-            self.core_command("seed-demo")
+        if self.plan.setting("ENVIRONMENT") != "production":
+            with self.step("demo accounts"):
+                self.core_command("seed-demo")
         mark.write_text(fingerprint)
 
     def _fingerprint(self) -> str:
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(str(self.plan.setting("ENVIRONMENT")).encode())
         for folder in ("migrations", "content", "services/core/core", "shared-schemas/shared_schemas", "deploy"):
             for path in sorted((self.plan.root / folder).rglob("*")):
                 if path.is_file() and path.suffix != ".pyc":
@@ -119,19 +122,32 @@ class Stack:
             programs.append(services.model_simulator(self.plan))
         programs.append(nginx(self.plan, services.gateway_values(self.plan)))
         with self.step("services"):
-            _together([partial(self.run, program) for program in programs])
+            self._run_together(programs)
             self.run(services.worker(self.plan))  # last: nobody waits for it, and its start takes a core from the rest
 
     # ---- single processes ------------------------------------------------------------------------------------------
 
-    def run(self, program: Program) -> Child:
-        """Start one program and wait until it is ready."""
+    def run(self, program: Program, *, give_up: threading.Event | None = None) -> Child:
+        """Start one program and wait until it is ready, or until ``give_up`` is set."""
         child = Child(program, self.plan.state / "logs" / f"{program.name.replace(' ', '-')}.log")
         self.children[program.name] = child
         child.start()
         self._record()
-        child.wait_until_ready()
+        child.wait_until_ready(give_up=give_up)
         return child
+
+    def _run_together(self, programs: Sequence[Program]) -> None:
+        """Start them at the same time; the first that cannot start ends the waiting for the others."""
+        failed = threading.Event()
+
+        def run(program: Program) -> None:
+            try:
+                self.run(program, give_up=failed)
+            except BaseException:
+                failed.set()
+                raise
+
+        _together([partial(run, program) for program in programs])
 
     def alembic(self, *arguments: str) -> str:
         """Run Alembic on the stack's database, as its owner; returns what it printed."""
@@ -165,7 +181,7 @@ class Stack:
     # ---- watch and stop --------------------------------------------------------------------------------------------
 
     def watch(self, until: threading.Event) -> None:
-        """Return when ``until`` is set. A service that ends by itself is started again; a server that ends is fatal."""
+        """Return when ``until`` is set. What ends by itself is started again, but for PostgreSQL and nginx."""
         while not until.wait(WATCH_SECONDS):
             for child in list(self.children.values()):
                 if child.pid is not None or child.stopping:
@@ -186,18 +202,19 @@ class Stack:
 
     def _record(self) -> None:
         with self._recording:
-            pids = {name: child.pid for name, child in list(self.children.items()) if child.pid}
-            (self.plan.state / "pids.json").write_text(json.dumps(pids))
+            pids = [child.pid for child in list(self.children.values())]
+            births = {str(pid): birth_of(pid) for pid in pids if pid}
+            (self.plan.state / "pids.json").write_text(json.dumps(births))
 
     def _end_leftovers(self) -> None:
-        """End what an earlier stack of this folder left running when it was killed; only processes that are its own."""
+        """End what an earlier stack of this folder left running when it was killed: the very processes it started."""
         record = self.plan.state / "pids.json"
         if not record.exists():
             return
-        for name, pid in json.loads(record.read_text()).items():
-            if str(self.plan.state) in _command_line(pid) or str(self.plan.root) in _command_line(pid):
-                self.say(f"  ending {name} (pid {pid}), left over from a start that was killed")
-                _end(pid)
+        for pid, birth in json.loads(record.read_text()).items():
+            if birth is not None and birth_of(int(pid)) == birth:
+                self.say(f"  ending process {pid}, left over from a start that was killed")
+                _end(int(pid), birth)
         record.unlink()
 
     @contextmanager
@@ -220,25 +237,27 @@ def _together(jobs: Sequence[Job]) -> None:
         return
     with ThreadPoolExecutor(len(jobs)) as pool:
         futures = [pool.submit(job) for job in jobs]
-    for future in futures:
-        future.result()
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    for error in sorted(errors, key=lambda error: isinstance(error, GivenUp)):
+        raise error
 
 
-def _command_line(pid: int) -> str:
+def birth_of(pid: int) -> str | None:
+    """When a process began, in the kernel's ticks: with its pid it names a process for good. None if unknown."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
-        return ""
+        return None
 
 
-def _end(pid: int) -> None:
-    import signal  # noqa: PLC0415  # used only here
-
+def _end(pid: int, birth: str) -> None:
     for sent in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, sent)
-        except ProcessLookupError:
-            return
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and _command_line(pid):
+        while birth_of(pid) == birth:
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.05)
+        else:
+            return

@@ -1,6 +1,6 @@
 """Accounts and sessions: registering, signing in, and the profile."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, EmailStr, Field, StringConstraints
@@ -10,10 +10,14 @@ from shared_schemas.wire import Request, Response
 
 LONGEST_EMAIL = 320
 LONGEST_NAME = 200
+SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 256
+LONGEST_MAILED_TOKEN = 128
 LONGEST_TIMEZONE = 64
 
 Password = Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
+NewPassword = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
+MailedToken = Annotated[str, Field(min_length=1, max_length=LONGEST_MAILED_TOKEN, description="as it was mailed")]
 FullName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, strip_whitespace=True)]
 Timezone = Annotated[str, Field(min_length=1, max_length=LONGEST_TIMEZONE, description="an IANA name: Europe/Berlin")]
 
@@ -22,7 +26,7 @@ class RegisterRequest(Request):
     """A new account. What a good password is, is core's to say."""
 
     email: Annotated[EmailStr, Field(max_length=LONGEST_EMAIL)]
-    password: Password
+    password: NewPassword
     full_name: FullName | None = None
     timezone: Timezone = "UTC"
 
@@ -86,6 +90,7 @@ class Profile(Response):
     role: Role
     subscription_tier: SubscriptionTier
     subscription_expires_at: AwareDatetime | None
+    email_verified: bool
     created_at: AwareDatetime
 
 
@@ -94,3 +99,51 @@ class ProfileChange(Request):
 
     full_name: FullName | None = None
     timezone: Timezone = "UTC"
+
+
+class PasswordChange(Request):
+    """The password as it is, and as it shall be; what a good one is, is core's to say."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class PasswordForgotten(Request):
+    """Any text is an e-mail address here: one that nobody has is answered like every other."""
+
+    email: Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL)]
+
+
+class PasswordReset(Request):
+    """A new password, by the token that was mailed."""
+
+    token: MailedToken
+    new_password: NewPassword
+
+
+class EmailVerification(Request):
+    """The token that was mailed at registration."""
+
+    token: MailedToken
+
+
+class AccountDeletion(Request):
+    """The password, once more: what follows cannot be undone."""
+
+    password: Password
+
+
+class MailUnderWay(Response):
+    """That a mail was asked for; whether there was anybody to send it to, nobody is told."""
+
+    message: str
+
+
+class AccountExport(Response):
+    """Everything core holds on a student: the account, and by the name of each table the student's rows in it."""
+
+    exported_at: AwareDatetime
+    student_id: UUID
+    user_id: UUID
+    account: dict[str, Any]
+    records: dict[str, list[dict[str, Any]]]

@@ -61,6 +61,7 @@ def settings_for(database_url: str, folder: Path, redis_url: str | None = None) 
             "redis_url": redis_url,
             "jwt_secret_key": SECRET,
             "core_service_token": SERVICE_TOKEN,
+            "sign_in_limits_scale": 1000,
             "content_source": "local",
             "content_directory": folder,
             "content_reload_seconds": 3600,

@@ -5,15 +5,17 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from devstack.commands import only_one, table
-from devstack.plan import CannotStart, Ports, make_plan, port_in_use, read_env_file
+from devstack import services
+from devstack.commands import only_one, running, table
+from devstack.plan import CannotStart, Ports, make_plan, read_env_file
 from devstack.processes import Child, Program
 from devstack.servers import Postgres, free_space, private_home, private_home_path
-from devstack.stack import Stack
+from devstack.stack import Stack, birth_of
 from tests.conftest import ROOT, Servers, free_plan
 
 
@@ -131,15 +133,42 @@ def test_a_program_that_ends_while_starting_shows_its_last_words(tmp_path: Path)
 
 def test_what_a_killed_stack_left_behind_is_ended_and_nothing_else(tmp_path: Path) -> None:
     plan = free_plan(tmp_path / "state")
-    ours = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(plan.state)])
-    foreign = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd="/")
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    ours, reborn = subprocess.Popen(sleeper), subprocess.Popen(sleeper)
     try:
-        (plan.state / "pids.json").write_text(json.dumps({"probe": ours.pid, "other": foreign.pid}))
+        recorded = {str(ours.pid): birth_of(ours.pid), str(reborn.pid): "1"}  # a pid that is another process by now
+        (plan.state / "pids.json").write_text(json.dumps(recorded))
+        reaper = threading.Thread(target=ours.wait)
+        reaper.start()
         Stack(plan)._end_leftovers()
-        assert ours.wait(10) != 0
-        assert foreign.poll() is None
-        assert not port_in_use(plan.ports.gateway)
+        reaper.join(10)
+        assert ours.poll() is not None
+        assert reborn.poll() is None
     finally:
-        for process in (ours, foreign):
+        for process in (ours, reborn):
             process.kill()
             process.wait()
+
+
+def test_a_pid_of_somebody_else_does_not_count_as_running(tmp_path: Path) -> None:
+    plan = make_plan(ROOT, state=tmp_path, environment={})
+    (plan.state / "running.json").write_text(json.dumps({"pid": os.getpid(), "port": 8000}))
+    assert running(plan) is None
+    with only_one(plan):
+        assert running(plan) == os.getpid()
+
+
+def test_a_filled_env_file_does_not_take_our_bucket_from_us(tmp_path: Path) -> None:
+    given = {"CLOUDFLARE_R2_ACCESS_KEY": "of-compose", "CLOUDFLARE_R2_SECRET_KEY": "of-compose", "WORKERS": "2"}
+    plan = make_plan(ROOT, state=tmp_path, environment=given)
+    assert services.core_environment(plan)["CLOUDFLARE_R2_ACCESS_KEY"] == plan.secrets["s3_access_key"]
+    assert plan.workers == 2
+    elsewhere = make_plan(ROOT, state=tmp_path, environment={**given, "CLOUDFLARE_R2_ENDPOINT": "https://r2.example"})
+    assert services.core_environment(elsewhere)["CLOUDFLARE_R2_ACCESS_KEY"] == "of-compose"
+
+
+def test_core_is_told_nothing_of_the_model_and_intelligence_nothing_of_the_signing_key(tmp_path: Path) -> None:
+    given = {"ANTHROPIC_API_KEY": "sk-ant-api03-realistic", "JWT_SECRET_KEY": "j" * 40}
+    plan = make_plan(ROOT, state=tmp_path, environment=given)
+    assert not [name for name in services.core_environment(plan) if name.startswith("ANTHROPIC")]
+    assert not [name for name in services.intelligence_environment(plan) if name.startswith("JWT")]

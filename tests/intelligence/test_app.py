@@ -164,14 +164,14 @@ async def test_every_answer_has_a_request_id_and_a_good_one_is_kept(client: http
 async def test_a_body_over_one_megabyte_is_413(client: httpx.AsyncClient, fake_core: FakeCore, student: UUID) -> None:
     headers = fake_core.sign_in(student) | {"Content-Type": "application/json"}
     known = await client.post(PATH, content=b" " * (1024 * 1024 + 1), headers=headers)
-    assert (known.status_code, code(known)) == (413, "CONTENT_TOO_LARGE")
+    assert (known.status_code, code(known)) == (413, "PAYLOAD_TOO_LARGE")
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(17):
             yield b" " * 65536
 
     chunked = await client.post(PATH, content=chunks(), headers=headers)
-    assert (chunked.status_code, code(chunked)) == (413, "CONTENT_TOO_LARGE")
+    assert (chunked.status_code, code(chunked)) == (413, "PAYLOAD_TOO_LARGE")
 
 
 async def test_health_says_what_is_missing(client: httpx.AsyncClient, fake_core: FakeCore) -> None:

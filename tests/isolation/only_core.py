@@ -9,18 +9,23 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 
+from core.auth.mail_tokens import mint
+from core.auth.mails import Kind
 from devstack import services
 from devstack.plan import CannotStart
 from devstack.stack import Stack, remove_data
 from tests.conftest import free_plan
 
 OUTSIDE = ("192.0.2.1", 443)  # TEST-NET-1: nobody is there, and a cut network says so at once
+NEW_PASSWORD = "a-long-enough-password"
 CHAPTER, SECTION_OF = "02-llms", "/api/v1/chapters/02-llms"  # it has a neighbour on either side
 
 
@@ -43,7 +48,7 @@ class Doorbell:
             connection.close()
 
 
-def call_everything(base_url: str, service_token: str) -> dict[str, int]:
+def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, str], str]) -> dict[str, int]:
     """Call each operation of core's OpenAPI document once, in an order in which each can succeed."""
     statuses: dict[str, int] = {}
     with httpx.Client(base_url=base_url, timeout=20) as client:
@@ -54,8 +59,12 @@ def call_everything(base_url: str, service_token: str) -> dict[str, int]:
             if path.startswith("/api/v1")
         }
         credentials = {"email": "premium@test.com", "password": "premium123"}
-        session = client.post("/api/v1/auth/login", json=credentials).json()
-        admin = client.post("/api/v1/auth/login", json={"email": "admin@example.com", "password": "admin123"}).json()
+        session = sign_in(client, **credentials)
+        admin = sign_in(client, email="admin@example.com", password="admin123")
+        callers = {
+            "POST /api/v1/auth/password/change": sign_in(client, email="free@test.com", password="password123"),
+            "DELETE /api/v1/auth/me": sign_in(client, email="test@example.com", password="password123"),
+        }
         section = client.get(SECTION_OF, headers=bearer(session)).json()["sections"][0]["section_id"]
         names = {
             "chapter_id": CHAPTER,
@@ -64,10 +73,18 @@ def call_everything(base_url: str, service_token: str) -> dict[str, int]:
             "student_id": session["user"]["user_id"],
         }
         bodies: dict[str, Any] = {
-            "POST /api/v1/auth/register": {"email": "new@example.com", "password": "a-long-enough-password"},
+            "POST /api/v1/auth/register": {"email": "new@example.com", "password": NEW_PASSWORD},
             "POST /api/v1/auth/login": credentials,
             "POST /api/v1/auth/refresh": {"refresh_token": session["refresh_token"]},
             "POST /api/v1/auth/logout": {"refresh_token": session["refresh_token"]},
+            "DELETE /api/v1/auth/me": {"password": "password123"},
+            "POST /api/v1/auth/password/change": {"current_password": "password123", "new_password": NEW_PASSWORD},
+            "POST /api/v1/auth/password/forgot": {"email": credentials["email"]},
+            "POST /api/v1/auth/password/reset": lambda: {
+                "token": mailed("password_reset", credentials["email"]),
+                "new_password": NEW_PASSWORD,
+            },
+            "POST /api/v1/auth/email/verify": lambda: {"token": mailed("email_verification", "new@example.com")},
             "PATCH /api/v1/auth/me": {"full_name": "Premium Test User"},
             "POST /api/v1/quizzes/{quiz_id}/submit": {
                 "answers": {"q1": "a", "q6": False, "q9": "It learns from data."}
@@ -75,13 +92,14 @@ def call_everything(base_url: str, service_token: str) -> dict[str, int]:
             "PUT /api/v1/progress/chapter/{chapter_id}": {"section_id": section, "completed": True},
             "PUT /api/v1/admin/students/{student_id}/subscription": {"subscription_tier": "premium"},
         }
-        last = ["POST /api/v1/auth/refresh", "POST /api/v1/auth/logout"]  # what comes after has no session
+        last = [f"POST /api/v1/auth/{name}" for name in ("refresh", "logout", "password/reset", "email/verify")]
         for operation in [*sorted(operations - set(last)), *last]:
             method, path = operation.split(" ")
-            headers = bearer(admin if "/admin/" in path else session)
+            headers = bearer(admin if "/admin/" in path else callers.get(operation, session))
+            body = bodies.get(operation)
             query = {"q": "model"} if path.endswith("/search") else {}
             answer = client.request(
-                method, path.format(**names), headers=headers, params=query, json=bodies.get(operation)
+                method, path.format(**names), headers=headers, params=query, json=body() if callable(body) else body
             )
             statuses[operation] = answer.status_code
         internal = {"Authorization": f"Bearer {service_token}"}
@@ -90,6 +108,12 @@ def call_everything(base_url: str, service_token: str) -> dict[str, int]:
         snapshot = client.get(f"/internal/v1/learners/{names['student_id']}/snapshot", headers=internal)
         statuses["GET /internal/v1/learners/{student_id}/snapshot"] = snapshot.status_code
     return statuses
+
+
+def sign_in(client: httpx.Client, *, email: str, password: str) -> dict[str, Any]:
+    answer = client.post("/api/v1/auth/login", json={"email": email, "password": password})
+    session: dict[str, Any] = answer.json()
+    return session
 
 
 def bearer(session: dict[str, Any]) -> dict[str, str]:
@@ -124,7 +148,15 @@ def main() -> None:
             stack.core_command("seed-demo")
             stack.run(services.core(plan))
             url = f"http://127.0.0.1:{plan.ports.core}"
-            statuses = call_everything(url, services.core_environment(plan)["CORE_SERVICE_TOKEN"])
+            environment = services.core_environment(plan)
+
+            def mailed(kind: Kind, email: str) -> str:
+                """The token in the newest mail of that kind, made as core makes it."""
+                query = "SELECT mail_id FROM account_mails m JOIN students USING (student_id)"
+                found = stack.sql(f"{query} WHERE kind = '{kind}' AND email = '{email}' ORDER BY m.created_at DESC")
+                return mint(UUID(found.split()[0]), kind=kind, secret=environment["JWT_SECRET_KEY"])
+
+            statuses = call_everything(url, environment["CORE_SERVICE_TOKEN"], mailed)
         except CannotStart as error:
             sys.exit(str(error))
         finally:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from core import errors, health
 from core.access.router import admin_router
 from core.access.router import router as access_router
+from core.auth.outbox import Outbox
 from core.auth.passwords import Passwords
 from core.auth.router import router as auth_router
 from core.cache import Cache
@@ -20,6 +21,7 @@ from core.content import Shelf
 from core.database import Database
 from core.learners.router import router as learners_router
 from core.logs import write_json_lines
+from core.mail import Mailer
 from core.middleware import Reception
 from core.progress.router import router as progress_router
 from core.quizzes.router import router as quizzes_router
@@ -55,9 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.shelf = Shelf(storage)
             await app.state.shelf.refresh()
             refreshing = asyncio.create_task(app.state.shelf.refresh_every(settings.content_reload_seconds))
+            outbox = Outbox(app.state.database, Mailer(settings), settings=settings)
+            sending = asyncio.create_task(outbox.run())
             try:
                 yield
             finally:
+                outbox.stop()
+                await sending
                 refreshing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await refreshing

@@ -20,7 +20,8 @@ from core.database import Database
 from core.errors import ServiceError
 from core.publishing.compile import CompiledCourse, compile_course
 from core.publishing.publish import AnotherPublisherWon, publish
-from core.publishing.source import CourseInvalid, read_course
+from core.publishing.source import CourseInvalid, read_source
+from core.publishing.validate import validate
 from core.settings import ContentSettings, get_settings
 from core.storage import ObjectNotFound, Storage, StorageError, open_storage
 from shared_schemas.accounts import RegisterRequest
@@ -30,34 +31,28 @@ app = typer.Typer(help="Operator's commands of the core service.", no_args_is_he
 
 T = TypeVar("T")
 CourseFolder = Annotated[Path, typer.Argument(help="The folder with course.yaml.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse a course for a warning too.")]
 DEFAULT_COURSE = Path("content")
 
 
 @app.command("validate-course")
-def validate_course(folder: CourseFolder = DEFAULT_COURSE) -> None:
-    """Check a course folder; every mistake is named with its file and line, and nothing is published."""
-    compiled = _compiled(folder)
-    typer.echo(f"{compiled.course.title}: {len(compiled.course.chapters)} chapters, 0 mistakes.")
+def validate_course(folder: CourseFolder = DEFAULT_COURSE, *, strict: Strict = False) -> None:
+    """Check a course folder; every finding is named with its file and line, and nothing is published."""
+    compiled = _compiled(folder, strict=strict)
+    typer.echo(f"{compiled.course.title}, {len(compiled.course.chapters)} chapters: nothing stands against publishing.")
 
 
 @app.command("publish")
-def publish_course(folder: CourseFolder = DEFAULT_COURSE) -> None:
+def publish_course(folder: CourseFolder = DEFAULT_COURSE, *, strict: Strict = False) -> None:
     """Check a course, compile it and publish it to the bucket; readers see the old course or the new one."""
-    compiled = _compiled(folder)
-    total = len(compiled.versioned) + len(compiled.plain) + 1
-    written = 0
-
-    def wrote(key: str) -> None:
-        nonlocal written
-        written += 1
-        if sys.stdout.isatty():
-            typer.echo(f"\r{written}/{total} {key:<60}", nl=False)
+    compiled = _compiled(folder, strict=strict)
+    progress = Progress(total=len(compiled.versioned) + len(compiled.plain) + 1)
 
     async def work() -> None:
         async with open_storage(ContentSettings()) as storage:
-            done = await publish(storage, compiled, now=datetime.now(UTC), wrote=wrote)
+            done = await publish(storage, compiled, now=datetime.now(UTC), wrote=progress.step)
         news = "is published" if done.changed else "was published already"
-        typer.echo(f"\r{compiled.course.title}, version {done.content_version}, {news}: {done.objects} objects.")
+        typer.echo(f"{compiled.course.title}, version {done.content_version}, {news}: {done.objects} objects.")
 
     _run(work())
 
@@ -143,13 +138,46 @@ def create_student(
     _run(work())
 
 
-def _compiled(folder: Path) -> CompiledCourse:
+class Progress:
+    """Says how far long work has come: in place on a terminal, otherwise in a line for every tenth of it."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._on_terminal = sys.stdout.isatty()
+
+    def step(self, name: str) -> None:
+        """One more part, called ``name``, is done."""
+        tenths = 10 * self._done // self._total
+        self._done += 1
+        finished = self._done == self._total
+        line = f"{100 * self._done // self._total:3} %  {self._done}/{self._total}  {name}"
+        if self._on_terminal:
+            typer.echo(f"\r\033[K{line}", nl=finished)
+        elif 10 * self._done // self._total > tenths:
+            typer.echo(line)
+
+
+def _compiled(folder: Path, *, strict: bool = False) -> CompiledCourse:
+    """The course, when nothing stands against publishing it; prints every finding."""
     try:
-        return compile_course(read_course(folder))
+        source = read_source(folder)
+        findings = validate(source)
     except CourseInvalid as invalid:
-        for finding in invalid.findings:
-            typer.echo(str(finding), err=True)
-        _fail(f"{len(invalid.findings)} mistakes; nothing was published.")
+        findings = invalid.findings
+    for finding in findings:
+        typer.echo(f"{folder}/{finding}", err=True)
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = len(findings) - errors
+    counted = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
+    if errors or (strict and warnings):
+        _fail(f"{folder}: {counted}; nothing is published.")
+    typer.echo(f"{folder}: {counted}", err=True)
+    return compile_course(source.course)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 async def _published_version(storage: Storage) -> str:

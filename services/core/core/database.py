@@ -17,6 +17,7 @@ COMMAND_SECONDS = 10
 STATEMENT_MILLISECONDS = 8_000
 IDLE_MILLISECONDS = 30_000
 POOL_WAIT_SECONDS = 5
+AWAY_STATES = ("08", "53", "57")  # connection lost, no resources, an operator intervenes (also: starting up)
 
 
 class DatabaseUnavailable(ServiceError):
@@ -80,7 +81,8 @@ class Database:
         except (OSError, PoolTimeoutError) as error:  # asyncpg's own connection errors are OSErrors
             raise DatabaseUnavailable from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            state = getattr(error.orig, "sqlstate", None) or ""
+            if error.connection_invalidated or state.startswith(AWAY_STATES):
                 raise DatabaseUnavailable from error
             raise
         if refusal is not None:

@@ -53,6 +53,7 @@ class Student(Base):
     subscription_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    email_verified_at: Mapped[datetime | None]
 
 
 class SignInSession(Base):
@@ -182,3 +183,32 @@ class IdempotencyKey(Base):
     status_code: Mapped[int]
     response_body: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class AccountMail(Base):
+    """A mail to a student, and until ``expires_at`` the right that its token gives; to nobody without a student."""
+
+    __tablename__ = "account_mails"
+    __table_args__ = (
+        CheckConstraint("kind IN ('email_verification', 'password_reset', 'password_changed')", name="kind"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_account_mails_due", "due_at", postgresql_where=text("sent_at IS NULL")),
+    )
+
+    mail_id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    student_id: Mapped[UUID | None] = mapped_column(ForeignKey("students.student_id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    sent_at: Mapped[datetime | None]
+
+
+class Throttle(Base):
+    """A bucket that fills with every attempt and has drained at ``drained_at``; the key is a keyed digest."""
+
+    __tablename__ = "throttles"
+
+    throttle_key: Mapped[str] = mapped_column(primary_key=True)
+    drained_at: Mapped[datetime] = mapped_column(index=True)

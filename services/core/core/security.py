@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import limits
 from core.clock import Now
-from core.database import Session
+from core.database import RequestDatabase
 from core.errors import ServiceError
 from core.limits import RateLimitExceeded
 from core.settings import Settings
@@ -86,9 +86,10 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def current_learner(request: Request, session: Session, settings: RequestSettings, now: Now) -> Learner:
+async def current_learner(request: Request, database: RequestDatabase, settings: RequestSettings, now: Now) -> Learner:
     """The signed-in student, whose request is counted."""
-    learner = await resolve(session, bearer(request), settings=settings)
+    async with database.transaction() as session:  # ended before Redis is asked: a slow Redis holds no connection
+        learner = await resolve(session, bearer(request), settings=settings)
     limit, within = await limits.take(
         request.app.state.cache,
         settings=settings,

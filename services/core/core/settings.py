@@ -65,6 +65,14 @@ class Settings(ContentSettings):
     jwt_secret_key_previous: SecretStr | None = None
     core_service_token: SecretStr = SecretStr("")
     password_hash_threads: int = Field(default=2, ge=1, le=16)
+    sign_in_limits_scale: float = Field(default=1, gt=0)
+
+    smtp_server: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_username: str | None = None
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: str | None = None
+    mail_poll_seconds: float = Field(default=2, gt=0)
 
     hourly_limit_free: int = Field(default=1_000, ge=1)
     hourly_limit_premium: int = Field(default=10_000, ge=1)

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -22,9 +24,13 @@ from intelligence.paths import router as paths
 from intelligence.security import refuse_first
 from intelligence.usage import router as usage
 from intelligence.usage import sweeper
+from shared_schemas.errors import ErrorEnvelope
 
 logger = logging.getLogger(__name__)
 
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorEnvelope} for status in (400, 401, 403, 404, 409, 413, 429, 503)
+}
 HTTP_CODES = {
     404: ("RESOURCE_NOT_FOUND", "There is nothing at this address."),
     405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
@@ -48,7 +54,16 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 def create_app() -> FastAPI:
     """The service; ends the process with one line when a setting or the model's price is missing."""
     processes.start()
-    app = FastAPI(title="Course Companion intelligence", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Course Companion intelligence",
+        version=version("intelligence"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url="/api/v2/openapi.json",
+        docs_url="/api/v2/docs",
+        redoc_url=None,
+        responses=REFUSALS,
+    )
     for router in (health.router, paths.router, assessments.router, usage.router):
         app.include_router(router)
     app.add_exception_handler(ServiceError, _refused)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -20,12 +20,21 @@ POOL_WAIT_SECONDS = 10
 TEMPORARY_STATES = ("08", "40", "53", "57")
 
 
+def asyncpg_url(address: str) -> URL:
+    """``address`` as SQLAlchemy needs it for asyncpg: `postgresql://` and libpq's `sslmode` are understood."""
+    url = make_url(address).set(drivername="postgresql+asyncpg")
+    sslmode = url.query.get("sslmode")
+    if not isinstance(sslmode, str):
+        return url
+    return url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+
+
 @lru_cache
 def engine() -> AsyncEngine:
     """The pool of this process. Every wait in it has an end, so that a stalled connection can hang nobody."""
     settings = get_settings()
     return create_async_engine(
-        make_url(settings.database_login).set(drivername="postgresql+asyncpg"),
+        asyncpg_url(settings.database_login),
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,

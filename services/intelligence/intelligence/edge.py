@@ -20,14 +20,14 @@ from intelligence.usage import service
 logger = logging.getLogger("intelligence.requests")
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class BodyTooLarge(ServiceError):
     """The body is over 1 MB."""
 
     status = 413
-    code = "CONTENT_TOO_LARGE"
+    code = "PAYLOAD_TOO_LARGE"
     message = "The request body is larger than 1 MB."
 
 

@@ -23,6 +23,7 @@ from intelligence.errors import InvalidRequest, ServiceError
 
 MAXIMUM_KEY_LENGTH = 200
 LEASE_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 28.0  # less than the gateway waits
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.5
 
@@ -90,6 +91,17 @@ def checked(key: str | None) -> str | None:
     return key
 
 
+class StillWorking(ServiceError):
+    """The first request with this key has neither answered nor failed yet; it may have died, and its lease runs out."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+    message = "Your first request with this key is still being worked on. Please try again in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "15"})
+
+
 async def run_once(
     key: str | None, *, student_id: UUID, request_digest: str, work: Work, lease_seconds: float = LEASE_SECONDS
 ) -> Response:
@@ -140,7 +152,8 @@ async def claim_within(
 async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, lease_seconds: float) -> Claim | Response:
     row = {"student_id": student_id, "key": key, "digest": request_digest, "lease_seconds": lease_seconds}
     pause = FIRST_PAUSE_SECONDS
-    while True:
+    give_up = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
+    while asyncio.get_running_loop().time() < give_up:
         async with transaction() as session:
             claimed = (await session.execute(_CLAIM, row)).one_or_none()
             known = None if claimed else (await session.execute(_FIND, row)).one_or_none()
@@ -151,6 +164,7 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
             return answer
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    raise StillWorking
 
 
 def _known_answer(known: Row[Any] | None, request_digest: str) -> Response | None:

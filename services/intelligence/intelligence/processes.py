@@ -36,6 +36,6 @@ async def shut_down() -> None:
 def _configure_logging() -> None:
     """One line a record on standard output; prompts and answers are never logged, so no level can show them."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-    logging.getLogger().setLevel(get_settings().log_level)
+    logging.getLogger().setLevel(get_settings().log_level.upper())
     for talkative in ("httpx", "httpx2", "botocore", "aiobotocore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

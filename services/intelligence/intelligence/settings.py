@@ -26,6 +26,10 @@ def _none_if_empty(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
 OptionalUsd = Annotated[Decimal | None, BeforeValidator(_none_if_empty)]
 
@@ -36,7 +40,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     environment: Literal["development", "production"] = "development"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     public_url: str = "http://localhost:8000"
 
     intelligence_database_url: SecretStr | None = None

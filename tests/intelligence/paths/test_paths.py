@@ -205,21 +205,24 @@ async def test_an_error_is_an_event_with_the_envelope(world: World) -> None:
     assert json.loads(last[1].removeprefix("data: "))["error"]["code"] == "INSUFFICIENT_DATA"
 
 
-async def test_a_client_that_leaves_the_stream_is_not_charged(world: World) -> None:
+async def test_a_client_that_leaves_the_stream_is_charged_once_and_finds_the_path(world: World) -> None:
     student = await world.student()
-    world.simulator.control(mode="timeout")
+    world.simulator.control(mode="latency", latency_ms=500)
     headers = {"Authorization": f"Bearer {student.token}", "Accept": "text/event-stream"}
     async with world.client.stream("POST", "/api/v2/adaptive/path", headers=headers) as answer:
         async for line in answer.aiter_lines():
             if line == "event: analysing":
                 break
 
-    async def released() -> bool:
+    async def kept() -> bool:
         rows = await world.rows("SELECT state FROM llm_reservations WHERE student_id = $1", student.student_id)
-        return [row["state"] for row in rows] == ["released"]
+        return [row["state"] for row in rows] == ["kept"]
 
-    await eventually(released, "the reservation was not released")
-    assert await student.used("adaptive_paths") == 0
+    await eventually(kept, "the work did not go on")
+    assert await student.used("adaptive_paths") == 1
+    assert (await student.get("/adaptive/paths")).json()["pagination"]["total"] == 1
+    calls = await world.rows("SELECT outcome FROM llm_usage_logs WHERE student_id = $1", student.student_id)
+    assert [call["outcome"] for call in calls] == ["succeeded"]
 
 
 async def test_a_path_is_followed_step_by_step(world: World) -> None:

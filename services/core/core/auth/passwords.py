@@ -1,14 +1,15 @@
 """Passwords: argon2id, in a few threads of its own, so that no login ever holds up the event loop."""
 
 import asyncio
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from functools import cache
+from importlib.resources import files
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from fastapi import Depends, Request
 
-SHORTEST_PASSWORD = 8
+from shared_schemas.accounts import SHORTEST_PASSWORD
 
 _hasher = PasswordHasher(memory_cost=46 * 1024, time_cost=1, parallelism=1)
 
@@ -24,7 +25,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _hasher.hash, password)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _hash, password)
 
     async def match(self, password: str, *, stored_hash: str | None) -> bool:
         """Whether ``password`` was hashed; without a hash it was not, and finding that out takes as long."""
@@ -43,20 +44,28 @@ def what_is_weak(password: str, *, email: str) -> str | None:
         return f"a password has at least {SHORTEST_PASSWORD} characters"
     if password.casefold() == email.casefold():
         return "a password is not the e-mail address"
+    if _one_form(password).casefold() in _common_passwords():
+        return "this is one of the passwords that are tried first; please choose another"
     return None
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    lines = files("core.auth").joinpath("common_passwords.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#"))
+
+
+def _one_form(password: str) -> str:
+    """The same characters for the same password, whichever keyboard composed its accents (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _hash(password: str) -> str:
+    return _hasher.hash(_one_form(password))
 
 
 def _verify(stored_hash: str, password: str) -> bool:
     try:
-        return _hasher.verify(stored_hash, password)
+        return _hasher.verify(stored_hash, _one_form(password))
     except (Argon2Error, InvalidHashError):
         return False
-
-
-async def request_passwords(request: Request) -> Passwords:
-    """The hashing threads of the app that serves ``request``."""
-    passwords: Passwords = request.app.state.passwords
-    return passwords
-
-
-RequestPasswords = Annotated[Passwords, Depends(request_passwords)]

@@ -5,15 +5,22 @@ from typing import Any
 
 from fastapi import Response, status
 
-from core.auth import service, sessions
-from core.auth.passwords import RequestPasswords
+from core.auth import leaving, recovery, service, sessions
+from core.auth.desk import ClientAddress, LearnerAtDesk, SignInDesk
 from core.clock import Now
-from core.database import RequestDatabase, Session
+from core.database import Session
 from core.idempotency import ClientKey, Effect, digest, run_once
 from core.routing import router as new_router
 from core.security import CurrentLearner, RequestSettings
 from shared_schemas.accounts import (
+    AccountDeletion,
+    AccountExport,
+    EmailVerification,
     LoginRequest,
+    MailUnderWay,
+    PasswordChange,
+    PasswordForgotten,
+    PasswordReset,
     Profile,
     ProfileChange,
     RefreshRequest,
@@ -30,13 +37,14 @@ router = new_router("/api/v1/auth", "auth")
 async def register(
     request: RegisterRequest,
     session: Session,
-    settings: RequestSettings,
-    passwords: RequestPasswords,
+    desk: SignInDesk,
     key: ClientKey = None,
 ) -> Any:
     """Make an account."""
     service.check_registration(request)
-    password_hash = await passwords.hash(request.password)  # before the first statement takes a connection
+    async with desk.database.transaction() as counting:
+        await service.count_registration(counting, email=request.email, address=desk.address, settings=desk.settings)
+    password_hash = await desk.passwords.hash(request.password)  # before the first statement takes a connection
 
     async def work() -> Effect:
         account = await service.create_account(session, request=request, password_hash=password_hash)
@@ -46,21 +54,15 @@ async def register(
         session,
         owner=hashlib.sha256(request.email.casefold().encode()).hexdigest(),
         key=key,
-        request_digest=digest(request, operation="register", secret=settings.token_secrets[0]),
+        request_digest=digest(request, operation="register", secret=desk.settings.token_secrets[0]),
         work=work,
     )
 
 
 @router.post("/login")
-async def login(
-    credentials: LoginRequest,
-    database: RequestDatabase,
-    passwords: RequestPasswords,
-    settings: RequestSettings,
-    now: Now,
-) -> SignedIn:
+async def login(credentials: LoginRequest, desk: SignInDesk, now: Now) -> SignedIn:
     """Start a session."""
-    return await sessions.sign_in(database, passwords=passwords, credentials=credentials, settings=settings, now=now)
+    return await sessions.sign_in(desk, credentials=credentials, now=now)
 
 
 @router.post("/refresh")
@@ -86,3 +88,57 @@ async def read_profile(learner: CurrentLearner, session: Session) -> Profile:
 async def change_profile(learner: CurrentLearner, change: ProfileChange, session: Session) -> Profile:
     """Change the caller's name or time zone."""
     return await service.change_profile(session, student_id=learner.student_id, change=change)
+
+
+@router.delete("/me", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_account(learner: LearnerAtDesk, deletion: AccountDeletion, desk: SignInDesk) -> Response:
+    """Erase the caller's account and everything that is theirs, everywhere. It cannot be undone."""
+    student = await recovery.confirm_password(desk, student_id=learner.student_id, password=deletion.password)
+    async with desk.database.transaction() as session:
+        await leaving.erase(session, student=student)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.get("/me/export")
+async def export_account(learner: CurrentLearner, session: Session, now: Now) -> AccountExport:
+    """Everything core holds on the caller, as one document."""
+    return await leaving.export(session, student_id=learner.student_id, now=now)
+
+
+@router.post("/password/change", status_code=status.HTTP_204_NO_CONTENT)
+async def change_password(learner: LearnerAtDesk, change: PasswordChange, desk: SignInDesk) -> Response:
+    """Set a new password. Every session ends, this one too."""
+    await recovery.change_password(desk, student_id=learner.student_id, change=change)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.post("/password/forgot", status_code=status.HTTP_202_ACCEPTED)
+async def forgot_password(
+    forgotten: PasswordForgotten, session: Session, settings: RequestSettings, address: ClientAddress
+) -> MailUnderWay:
+    """Mail a token that sets a new password, to whom the address belongs."""
+    await recovery.forgot_password(session, email=forgotten.email, address=address, settings=settings)
+    return MailUnderWay(message="If there is an account with this e-mail address, a mail is on its way to it.")
+
+
+@router.post("/password/reset", status_code=status.HTTP_204_NO_CONTENT)
+async def reset_password(reset: PasswordReset, desk: SignInDesk) -> Response:
+    """Set a new password by a mailed token. Every session ends."""
+    await recovery.reset_password(desk, reset=reset)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.post("/email/verify", status_code=status.HTTP_204_NO_CONTENT)
+async def verify_email(
+    verification: EmailVerification, session: Session, settings: RequestSettings, address: ClientAddress
+) -> Response:
+    """Confirm an e-mail address by the token mailed to it."""
+    await recovery.verify_email(session, token=verification.token, address=address, settings=settings)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.post("/email/resend", status_code=status.HTTP_202_ACCEPTED)
+async def resend_verification(learner: CurrentLearner, session: Session, settings: RequestSettings) -> MailUnderWay:
+    """Mail another token to confirm the caller's e-mail address, if it is not confirmed yet."""
+    await recovery.resend_verification(session, student_id=learner.student_id, settings=settings)
+    return MailUnderWay(message="If this e-mail address is not confirmed yet, a mail is on its way to it.")

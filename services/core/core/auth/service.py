@@ -10,9 +10,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.auth import mails
 from core.auth.passwords import what_is_weak
+from core.auth.throttle import REGISTER_BY_ACCOUNT, REGISTER_BY_ADDRESS, Attempt, take
 from core.errors import InvalidFields, ServiceError
 from core.models import Student
+from core.settings import Settings
 from shared_schemas.accounts import Profile, ProfileChange, Registered, RegisterRequest
 from shared_schemas.claims import Role, SubscriptionTier
 
@@ -47,6 +50,12 @@ def check_registration(request: RegisterRequest) -> None:
         raise InvalidFields(problems)
 
 
+async def count_registration(session: AsyncSession, *, email: str, address: str, settings: Settings) -> None:
+    """Count one registration by client address and e-mail address; TooManyAttempts."""
+    attempts = Attempt(REGISTER_BY_ADDRESS, address), Attempt(REGISTER_BY_ACCOUNT, email.lower())
+    await take(session, *attempts, settings=settings)
+
+
 @dataclass(frozen=True)
 class NewAccount:
     """An account to make; a subscription without an expiry does not run out."""
@@ -67,11 +76,12 @@ async def add_account(session: AsyncSession, *, account: NewAccount) -> UUID | N
 
 
 async def create_account(session: AsyncSession, *, request: RegisterRequest, password_hash: str) -> Registered:
-    """A new free account. Raises AccountExists."""
+    """A new free account, and a mail to confirm its address. Raises AccountExists."""
     account = NewAccount(request.email, password_hash, full_name=request.full_name, timezone=request.timezone)
     student_id = await add_account(session, account=account)
     if student_id is None:
         raise AccountExists
+    await mails.post(session, kind="email_verification", student_id=student_id)
     made = await profile(session, student_id=student_id)
     return Registered(**made.model_dump(include=set(Registered.model_fields)))
 
@@ -90,6 +100,7 @@ async def profile(session: AsyncSession, *, student_id: UUID) -> Profile:
         role=student.role,
         subscription_tier=student.subscription_tier,
         subscription_expires_at=student.subscription_expires_at,
+        email_verified=student.email_verified_at is not None,
         created_at=student.created_at,
     )
 

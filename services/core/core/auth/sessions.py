@@ -1,13 +1,14 @@
 """Sessions: signing in, rotating refresh tokens, signing out."""
 
+import unicodedata
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.auth.passwords import Passwords
-from core.database import Database
+from core.auth.desk import Desk
+from core.auth.throttle import LOGIN_BY_ACCOUNT, LOGIN_BY_ADDRESS, Attempt, give_back, take
 from core.errors import ServiceError
 from core.models import SignInSession, Student
 from core.settings import Settings
@@ -46,22 +47,24 @@ class RefreshTokenReused(RefreshRefused):
     keeps_changes = True  # the session stays revoked, although the request is refused
 
 
-async def sign_in(
-    database: Database, *, passwords: Passwords, credentials: LoginRequest, settings: Settings, now: datetime
-) -> SignedIn:
+async def sign_in(desk: Desk, *, credentials: LoginRequest, now: datetime) -> SignedIn:
     """A new session, or WrongCredentials: the same, and as slowly, for an account that does not exist.
 
-    No connection is held while the password is checked.
+    Failures are counted by account and by client address: TooManyAttempts. No connection is held while the
+    password is checked.
     """
-    async with database.transaction() as session:
-        student = await session.scalar(
-            select(Student).where(func.lower(Student.email) == func.lower(credentials.email.strip()))
-        )
-    right = await passwords.match(credentials.password, stored_hash=student.password_hash if student else None)
+    async with desk.database.transaction() as session:
+        student = await find_account(session, credentials.email)
+        attempts = login_attempts(student, email=credentials.email, address=desk.address)
+        await take(session, *attempts, settings=desk.settings)
+    right = await desk.passwords.match(credentials.password, stored_hash=student.password_hash if student else None)
     if student is None or not right:
         raise WrongCredentials
-    async with database.transaction() as session:
-        session_id = await start(session, student_id=student.student_id)
+    async with desk.database.transaction() as session:
+        session_id = await start(session, student_id=student.student_id, password_hash=student.password_hash)
+        if session_id is None:  # the password was changed, or the account erased, while it was being checked
+            raise WrongCredentials
+        await give_back(session, *attempts, settings=desk.settings)
     learner = Learner(
         student_id=student.student_id,
         session_id=session_id,
@@ -70,7 +73,7 @@ async def sign_in(
         subscription_expires_at=student.subscription_expires_at,
         token_expires_at=now + ACCESS_TOKEN_LIFETIME,
     )
-    tokens = _tokens(student.student_id, RefreshClaims(session_id, 0), settings=settings, now=now)
+    tokens = _tokens(student.student_id, RefreshClaims(session_id, 0), settings=desk.settings, now=now)
     user = SignedInUser(
         user_id=student.student_id,
         email=student.email,
@@ -81,14 +84,38 @@ async def sign_in(
     return SignedIn(**tokens.model_dump(), user=user)
 
 
-async def start(session: AsyncSession, *, student_id: UUID) -> UUID:
-    """The id of a new session."""
-    made = await session.execute(
+async def find_account(session: AsyncSession, email: str) -> Student | None:
+    """The account of an e-mail address, in whatever case and composition it is written."""
+    written = unicodedata.normalize("NFC", email.strip())
+    return await session.scalar(select(Student).where(func.lower(Student.email) == func.lower(written)))
+
+
+def login_attempts(student: Student | None, *, email: str, address: str) -> tuple[Attempt, Attempt]:
+    """What one try of a password counts as; an address nobody has is counted like an account."""
+    return Attempt(LOGIN_BY_ADDRESS, address), Attempt(LOGIN_BY_ACCOUNT, account_name(student, email=email))
+
+
+def account_name(student: Student | None, *, email: str) -> str:
+    """By what an account's attempts are counted: one name for each account, however its address is written."""
+    return str(student.student_id) if student else email.strip().lower()
+
+
+async def start(session: AsyncSession, *, student_id: UUID, password_hash: str) -> UUID | None:
+    """The id of a new session; None where this is not the account's password any more.
+
+    The lock makes a change of password wait for this session, so that it revokes it, or this session for the change.
+    """
+    account = (
+        select(Student.student_id, func.now() + SESSION_LIFETIME)
+        .where(Student.student_id == student_id, Student.password_hash == password_hash)
+        .with_for_update(read=True)
+    )
+    made: UUID | None = await session.scalar(
         insert(SignInSession)
-        .values(student_id=student_id, expires_at=func.now() + SESSION_LIFETIME)
+        .from_select(["student_id", "expires_at"], account, include_defaults=False)
         .returning(SignInSession.session_id)
     )
-    return made.scalar_one()
+    return made
 
 
 async def refresh(session: AsyncSession, *, token: str, settings: Settings, now: datetime) -> Tokens:
@@ -137,6 +164,15 @@ async def revoke(session: AsyncSession, *, session_id: UUID) -> None:
     await session.execute(
         update(SignInSession)
         .where(SignInSession.session_id == session_id, SignInSession.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+
+
+async def revoke_all(session: AsyncSession, *, student_id: UUID) -> None:
+    """End every session of a student."""
+    await session.execute(
+        update(SignInSession)
+        .where(SignInSession.student_id == student_id, SignInSession.revoked_at.is_(None))
         .values(revoked_at=func.now())
     )
 

@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from core.publishing.compile import CompiledCourse
 from core.storage import ObjectNotFound, PreconditionFailed, Storage
+from shared_schemas.course import CoursePointer
 
 POINTER_KEY = "course.json"
 WRITES_AT_ONCE = 16
 
 
 class AnotherPublisherWon(Exception):
-    """Somebody else published meanwhile: their course stands, this one is hidden. Publish again if it should be."""
+    """Somebody else published meanwhile and their course stands. Publish again if this one should."""
 
 
 @dataclass(frozen=True)
@@ -30,27 +33,47 @@ async def publish(
 ) -> Published:
     """Write every object, the pointer last and only if nobody moved it meanwhile; then the plain keys for tools.
 
-    Raises AnotherPublisherWon; any storage error leaves the old course published. ``wrote`` is told each key.
+    Publishing the published version again mends its objects and leaves the pointer alone. Raises AnotherPublisherWon;
+    any error before the pointer is written leaves the old course published. ``wrote`` is told each key.
     """
-    try:
-        pointer, etag = await storage.read(POINTER_KEY)
-    except ObjectNotFound:
-        pointer, etag = b"", None
+    published, etag = await _pointer(storage)
     version = compiled.course.content_version
-    changed = f'"{version}"'.encode() not in pointer
     await _write_all(storage, compiled.versioned, wrote)
-    if changed:
-        body = compiled.pointer(now).model_dump_json(indent=1).encode()
-        try:
-            await storage.write(POINTER_KEY, body, if_match=etag, if_none_match=etag is None)
-        except PreconditionFailed as error:
-            raise AnotherPublisherWon(AnotherPublisherWon.__doc__) from error
-        wrote(POINTER_KEY)
+    changed = published != version and await _move_pointer(storage, compiled, etag, now)
+    wrote(POINTER_KEY)
     await _write_all(storage, compiled.plain, wrote)
+    if (await _pointer(storage))[0] != version:  # then some plain keys may be ours over theirs: somebody must know
+        raise AnotherPublisherWon(AnotherPublisherWon.__doc__)
     return Published(content_version=version, objects=len(compiled.versioned) + len(compiled.plain), changed=changed)
 
 
+async def _pointer(storage: Storage) -> tuple[str | None, str | None]:
+    """The published version, None where the pointer is missing or broken, and the pointer's etag."""
+    try:
+        body, etag = await storage.read(POINTER_KEY)
+    except ObjectNotFound:
+        return None, None
+    try:
+        return CoursePointer.model_validate_json(body).content_version, etag
+    except ValidationError:
+        return None, etag
+
+
+async def _move_pointer(storage: Storage, compiled: CompiledCourse, etag: str | None, now: datetime) -> bool:
+    """Whether it was this publisher that moved it; another one may have published the very same course."""
+    pointer = compiled.pointer(now)
+    body = pointer.model_dump_json(indent=1).encode()
+    try:
+        await storage.write(POINTER_KEY, body, if_match=etag, if_none_match=etag is None)
+    except PreconditionFailed as error:
+        if (await _pointer(storage))[0] != pointer.content_version:
+            raise AnotherPublisherWon(AnotherPublisherWon.__doc__) from error
+        return False
+    return True
+
+
 async def _write_all(storage: Storage, objects: Mapping[str, bytes], wrote: Callable[[str], None]) -> None:
+    """Write some objects at a time; raises the first error, after the writes on their way have ended."""
     places = asyncio.Semaphore(WRITES_AT_ONCE)
 
     async def write(key: str, body: bytes) -> None:
@@ -58,6 +81,9 @@ async def _write_all(storage: Storage, objects: Mapping[str, bytes], wrote: Call
             await storage.write(key, body)
         wrote(key)
 
-    async with asyncio.TaskGroup() as group:
-        for key, body in objects.items():
-            group.create_task(write(key, body))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for key, body in objects.items():
+                group.create_task(write(key, body))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures

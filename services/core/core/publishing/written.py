@@ -1,4 +1,4 @@
-"""A course as people write it, typed: what each file of the folder may hold. `content/README.md` describes the format."""
+"""What each file of a course folder may hold. `content/README.md` describes the format to its authors."""
 
 from datetime import date
 from typing import Annotated, Literal, Self

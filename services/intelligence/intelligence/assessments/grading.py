@@ -70,11 +70,15 @@ class Result:
     needs_review: bool
 
 
+class QuestionGone(Exception):
+    """The course version that an answer was written for has no such question."""
+
+
 def assignment(course: LoadedCourse, question_id: str, answer: str) -> Assignment:
-    """The answer made ready: orders to the grader taken out, personal data masked. KeyError: no such question."""
+    """The answer made ready: orders to the grader taken out, personal data masked. Raises QuestionGone."""
     question = course.question(question_id)
     if question is None:
-        raise KeyError(question_id)
+        raise QuestionGone(question_id)
     rubric = course.rubric(question_id)
     course_texts = [question.question_text, rubric.excellent_example, rubric.poor_example]
     course_texts += [text for one in rubric.criteria for text in (one.name, one.levels.full, one.levels.none)]

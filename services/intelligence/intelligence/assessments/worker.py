@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background, content
 from intelligence.assessments import grading, queue
@@ -40,13 +39,15 @@ GIVE_UP_AFTER_SECONDS = 24 * 3600.0
 FIRST_PAUSE_SECONDS = 2.0
 PAUSE_GROWTH = 1.6
 LONGEST_PAUSE_SECONDS = 300.0
-MOST_INVALID_ANSWERS = 3
-MOST_RUNS_WITH_FAULTS = 5
+MOST_ANSWERS = 3  # paid answers of the model, for one submission, that came to nothing
 
 
 # Trying again would not help: no such question in the course, a refusal, the student's ceiling, nobody to grade for.
-FOR_GOOD = (KeyError, ModelDeclined, SpendCeilingReached, ReservationClosed)
-FOR_NOW = (ModelUnavailable, ServiceBusy, ServiceBudgetExhausted, CourseUnavailable)
+FOR_GOOD = (grading.QuestionGone, ModelDeclined, SpendCeilingReached, ReservationClosed)
+FOR_NOW = (
+    *(ModelUnavailable, ServiceBusy, ServiceBudgetExhausted, CourseUnavailable),
+    *(SQLAlchemyError, OSError, TimeoutError),
+)
 
 
 @dataclass(frozen=True)
@@ -124,21 +125,23 @@ async def _grade_or_put_back(job: Job, rhythm: Rhythm) -> None:
     except FOR_GOOD as error:
         await _fail(job, type(error).__name__)
     except ModelAnswerInvalid as error:
-        if await _invalid_answers(job) >= MOST_INVALID_ANSWERS:
-            await _fail(job, type(error).__name__)
-        else:
-            await _put_back(job, after_seconds=_pause(job, rhythm))
+        await _try_again_while_it_is_worth(job, error, rhythm)
     except FOR_NOW as error:
         if job.age_seconds > GIVE_UP_AFTER_SECONDS:
             await _fail(job, type(error).__name__)
         else:
             await _put_back(job, after_seconds=_pause(job, rhythm))
-    except Exception:
+    except Exception as error:
         logger.exception("grading submission %s went wrong (run %s)", job.submission_id, job.grading_runs)
-        if job.grading_runs >= MOST_RUNS_WITH_FAULTS:
-            await _fail(job, "Fault")
-        else:
-            await _put_back(job, after_seconds=_pause(job, rhythm))
+        await _try_again_while_it_is_worth(job, error, rhythm)
+
+
+async def _try_again_while_it_is_worth(job: Job, error: Exception, rhythm: Rhythm) -> None:
+    """After an answer that cannot be used, or a mistake of ours: what trying again may cost has an end."""
+    if job.age_seconds > GIVE_UP_AFTER_SECONDS or await _answers_paid_for(job) >= MOST_ANSWERS:
+        await _fail(job, type(error).__name__)
+    else:
+        await _put_back(job, after_seconds=_pause(job, rhythm))
 
 
 async def _grade(job: Job) -> None:
@@ -208,15 +211,12 @@ async def _put_back(job: Job, *, after_seconds: float) -> None:
         await queue.put_back(session, job, after_seconds=after_seconds)
 
 
-async def _invalid_answers(job: Job) -> int:
+async def _answers_paid_for(job: Job) -> int:
+    answered = UsageLog.outcome.in_(["succeeded", "failed"])
     async with transaction() as session:
-        return await _count_failed_calls(session, job)
-
-
-async def _count_failed_calls(session: AsyncSession, job: Job) -> int:
-    count = await session.scalar(
-        select(func.count()).where(UsageLog.reservation_id == job.reservation_id, UsageLog.outcome == "failed")
-    )
+        count = await session.scalar(
+            select(func.count()).where(UsageLog.reservation_id == job.reservation_id, answered)
+        )
     return count or 0
 
 

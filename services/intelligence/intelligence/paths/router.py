@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intelligence import idempotency
+from intelligence import background, idempotency
 from intelligence.database import Session
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
@@ -102,25 +102,28 @@ async def _create(
 async def _events(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> AsyncIterator[bytes]:
     """The stages as they begin, then `done` with the path or `error` with the envelope.
 
-    A client that goes away cancels the work, which gives the quota unit back. The model's deadline bounds the stream,
-    so the end of the process need not cut it short.
+    A client that goes away changes nothing: the work goes on to its end, is charged like a plain POST, and the path is
+    there to be read. The model's deadline bounds the stream, so the end of the process need not cut it short.
     """
     stages: asyncio.Queue[service.Stage | None] = asyncio.Queue()
-    work = asyncio.create_task(_create(learner, key, wanted, url_path, report=stages.put_nowait))
-    work.add_done_callback(lambda _: stages.put_nowait(None))
-    try:
-        while True:
-            try:
-                stage = await asyncio.wait_for(stages.get(), HEARTBEAT_SECONDS)
-            except TimeoutError:
-                yield HEARTBEAT
-                continue
-            if stage is None:
-                yield _last_event(work)
-                return
-            yield event(stage, "{}")
-    finally:
-        work.cancel()
+    work = background.start(_create(learner, key, wanted, url_path, report=stages.put_nowait))
+
+    def ended(task: asyncio.Task[Response]) -> None:
+        if not task.cancelled():
+            task.exception()  # looked at here, because a client that went away leaves nobody else to do it
+        stages.put_nowait(None)
+
+    work.add_done_callback(ended)
+    while True:
+        try:
+            stage = await asyncio.wait_for(stages.get(), HEARTBEAT_SECONDS)
+        except TimeoutError:
+            yield HEARTBEAT
+            continue
+        if stage is None:
+            yield _last_event(work)
+            return
+        yield event(stage, "{}")
 
 
 def _last_event(work: asyncio.Task[Response]) -> bytes:

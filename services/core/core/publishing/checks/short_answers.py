@@ -1,0 +1,140 @@
+"""Short answers: their criteria are tried out with the very code that marks students."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from core.publishing.compile import question_key
+from core.publishing.source import CourseSource, Finding, Location
+from core.publishing.written import WrittenShortAnswer
+from core.quizzes.criteria import CAP, Answer, mark_short_answer
+from core.quizzes.wording import FUNCTION_WORDS, read
+from shared_schemas.course import SHORT_ANSWER_POINTS, ShortAnswerKey
+
+DENIALS = ("It is not true that ", "I don't think that ")
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+PHRASINGS_LISTED = 2  # of each point, in the list of keywords that is tried out
+NEAR = 1  # questions of so many chapters before and after are neighbours
+
+
+@dataclass(frozen=True)
+class Item:
+    """One short-answer question, where it stands, and its key as marking gets it."""
+
+    file: str
+    place: Location
+    question: WrittenShortAnswer
+    key: ShortAnswerKey
+
+    def score(self, text: str) -> int:
+        """What a student would get for the text, 0 to 10."""
+        return mark_short_answer(text, question=self.question.text, key=self.key).score
+
+
+def check_short_answers(source: CourseSource) -> Iterator[Finding]:
+    """Findings about every short-answer question."""
+    chapters = [list(_items(source, number)) for number in range(len(source.course.chapters))]
+    for number, items in enumerate(chapters):
+        near = list(chain.from_iterable(chapters[max(0, number - NEAR) : number + NEAR + 1]))
+        for item in items:
+            total = sum(point.points for point in item.question.points)
+            if total != SHORT_ANSWER_POINTS:
+                message = f"the points add up to {total}, not to {SHORT_ANSWER_POINTS}"
+                yield source.error(item.file, (*item.place, "points"), message)
+            else:
+                yield from _model_answers(source, item)
+            yield from _parts(source, item)
+            yield from _undeserved(source, item)
+            yield from _neighbours(source, item, [other for other in near if other is not item])
+
+
+def _items(source: CourseSource, number: int) -> Iterator[Item]:
+    chapter = source.course.chapters[number]
+    for place, question in enumerate(chapter.quiz.questions):
+        key = question_key(question)
+        if isinstance(question, WrittenShortAnswer) and isinstance(key, ShortAnswerKey):
+            yield Item(chapter.quiz_file, ("questions", place), question, key)
+
+
+def _model_answers(source: CourseSource, item: Item) -> Iterator[Finding]:
+    for number, text in enumerate(item.question.model_answers):
+        place = (*item.place, "model_answers", number)
+        if text in item.question.model_answers[:number]:
+            yield source.error(item.file, place, "the same model answer stands here twice")
+        answer = Answer(text, item.question.text)
+        banned = [phrase for phrase in item.question.must_not if _says(answer, phrase)]
+        if banned:
+            yield source.error(item.file, place, f"this model answer holds the must_not phrase “{banned[0]}”")
+            continue
+        mark = mark_short_answer(text, question=item.question.text, key=item.key)
+        if mark.score != SHORT_ANSWER_POINTS:
+            lost = [point.point_id for point in item.key.points if point.missing in mark.missing]
+            why = f"not found: {', '.join(lost)}" if lost else mark.feedback
+            message = f"this model answer earns {mark.score} of {SHORT_ANSWER_POINTS}; {why}"
+            yield source.error(item.file, place, message)
+
+
+def _says(answer: Answer, phrase: str) -> bool:
+    hit = answer.find(phrase)
+    return hit.coverage == 1 and not hit.denied
+
+
+def _parts(source: CourseSource, item: Item) -> Iterator[Finding]:
+    """Ids of points, hints that tell the answer, must-not phrases that marking cannot find."""
+    seen: set[str] = set()
+    for number, point in enumerate(item.question.points):
+        place = (*item.place, "points", number)
+        if point.id in seen:
+            yield source.error(item.file, (*place, "id"), f"point id {point.id} is used twice in this question")
+        seen.add(point.id)
+        hint = Answer(point.missing, item.question.text)
+        told = next((phrasing for phrasing in point.phrasings if hint.find(phrasing).credit), None)
+        if told:
+            message = f"the hint tells the answer: as one, it earns points for “{told}”"
+            yield source.error(item.file, (*place, "missing"), message)
+    for number, phrase in enumerate(item.question.must_not):
+        if item.score(f"{item.question.model_answers[0]} Also: {phrase}.") > CAP:
+            message = "marking does not find this phrase in an answer that holds it"
+            yield source.error(item.file, (*item.place, "must_not", number), message)
+
+
+def _undeserved(source: CourseSource, item: Item) -> Iterator[Finding]:
+    """Answers that show no understanding and must stay at the gates."""
+    text = item.question.text
+    words = text.split()
+    for echo in (text, f"Because {text.lower()}", f"{text} {text}", " ".join(words[: len(words) // 2])):
+        if score := item.score(echo):
+            message = f"an echo of the question earns {score} points: “{echo}”"
+            yield source.error(item.file, (*item.place, "text"), message)
+            break
+    keywords = _keywords(item.question)
+    for listed in (", ".join(keywords), " ".join(keywords)):
+        if (score := item.score(listed)) > CAP:
+            message = f"a bare list of keywords earns {score} points: “{listed}”"
+            yield source.error(item.file, (*item.place, "points"), message)
+            break
+    for number, answer in enumerate(item.question.model_answers):
+        for opening in DENIALS:
+            denied = _denied(answer, opening)
+            if (score := item.score(denied)) > CAP:
+                message = f"the opposite of this model answer earns {score} points: “{denied}”"
+                yield source.error(item.file, (*item.place, "model_answers", number), message)
+                break
+
+
+def _keywords(question: WrittenShortAnswer) -> list[str]:
+    phrases = [phrasing for point in question.points for phrasing in point.phrasings[:PHRASINGS_LISTED]]
+    return [token.word for phrase in phrases for token in read(phrase) if token.word not in FUNCTION_WORDS]
+
+
+def _denied(text: str, opening: str) -> str:
+    return " ".join(opening + sentence[:1].lower() + sentence[1:] for sentence in SENTENCE_END.split(text))
+
+
+def _neighbours(source: CourseSource, item: Item, others: Sequence[Item]) -> Iterator[Finding]:
+    for other in others:
+        for text in other.question.model_answers:
+            if (score := item.score(text)) > CAP:
+                message = f"a model answer to {other.question.id} in {other.file} earns {score} points here: “{text}”"
+                yield source.error(item.file, (*item.place, "points"), message)

@@ -1,0 +1,204 @@
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+import uvicorn
+
+from core.auth.desk import client_address
+from core.settings import Settings
+from tests.conftest import Database, Servers
+from tests.core.accounts.conftest import AUTH, House, client_of, house_on, new_email
+from tests.core.conftest import PASSWORD
+
+Try = Callable[[], Awaitable[httpx.Response]]
+
+
+@pytest.fixture(scope="module")
+async def strict_house(servers: Servers, settings: Settings) -> AsyncIterator[House]:
+    """The limits as they are shipped."""
+    async with house_on(servers.new_database(), settings, sign_in_limits_scale=1) as house:
+        yield house
+
+
+@pytest.fixture
+async def strict(strict_house: House) -> House:
+    """Nothing has been tried yet."""
+    await strict_house.owner.execute("DELETE FROM throttles")
+    return strict_house
+
+
+def guess(house: House, email: str, address: str = "127.0.0.1", password: str = "not this one") -> Try:
+    async def call() -> httpx.Response:
+        async with client_of(house.app, address) as client:
+            return await client.post(f"{AUTH}/login", json={"email": email, "password": password})
+
+    return call
+
+
+async def statuses(call: Try, times: int) -> list[int]:
+    return [(await call()).status_code for _ in range(times)]
+
+
+async def wait(house: House, seconds: float) -> None:
+    """Let time go by, as the buckets know it."""
+    await house.owner.execute("UPDATE throttles SET drained_at = drained_at - make_interval(secs => $1)", seconds)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_ten_wrong_guesses_are_enough_for_any_account(strict: House, *, known: bool) -> None:
+    email = (await strict.register()).email if known else new_email()
+    assert await statuses(guess(strict, email), 10) == [401] * 10
+    refused = await guess(strict, email.upper())()
+    assert refused.status_code == 429
+    error = refused.json()["error"]
+    assert error["code"] == "RATE_LIMIT_EXCEEDED"
+    assert int(refused.headers["Retry-After"]) == error["details"]["retry_after_seconds"]
+    assert 55 <= error["details"]["retry_after_seconds"] <= 60
+    assert set(error["details"]) == {"retry_after_seconds"}
+    elsewhere = await guess(strict, email, "198.51.100.9")()
+    assert elsewhere.status_code == 429, "another address does not help to guess"
+
+
+async def test_retry_after_is_true(strict: House) -> None:
+    student = await strict.register()
+    await statuses(guess(strict, student.email), 10)
+    right = guess(strict, student.email, password=PASSWORD)
+    seconds = int((await right()).headers["Retry-After"])
+    await wait(strict, seconds - 2)
+    assert (await right()).status_code == 429
+    await wait(strict, 2)
+    assert (await right()).status_code == 200
+
+
+async def test_parallel_guesses_get_no_further(strict: House) -> None:
+    call = guess(strict, (await strict.register()).email)
+    answers = await asyncio.gather(*(call() for _ in range(40)))
+    assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 30}
+
+
+async def test_what_succeeds_does_not_count(strict: House) -> None:
+    student = await strict.register()
+    assert await statuses(guess(strict, student.email, password=PASSWORD), 15) == [200] * 15
+
+
+async def test_a_locked_account_locks_nobody_else_behind_its_address(strict: House) -> None:
+    locked, other = await strict.register(), await strict.register()
+    await statuses(guess(strict, locked.email), 11)
+    assert (await guess(strict, other.email, password=PASSWORD)()).status_code == 200
+
+
+async def test_an_address_has_a_limit_of_its_own(spare_database: Database, settings: Settings) -> None:
+    async with house_on(spare_database, settings, sign_in_limits_scale=0.1) as house:  # ten failures
+        student = await house.register()
+        tried = [await guess(house, new_email(), "198.51.100.7")() for _ in range(11)]
+        assert [answer.status_code for answer in tried] == [401] * 10 + [429]
+        right = [guess(house, student.email, address, PASSWORD) for address in ("198.51.100.7", "198.51.100.8")]
+        assert [(await one()).status_code for one in right] == [429, 200]
+
+
+async def test_guesses_at_the_desk_count_like_those_at_login(strict: House) -> None:
+    student = await strict.register()
+    body = {"current_password": "not this one", "new_password": "quite another password"}
+
+    async def change() -> httpx.Response:
+        return await strict.post("/password/change", body, student)
+
+    async def delete() -> httpx.Response:
+        url = f"{AUTH}/me"
+        return await strict.client.request("DELETE", url, json={"password": "guess"}, headers=student.headers)
+
+    assert await statuses(change, 5) == [403] * 5
+    assert await statuses(delete, 5) == [403] * 5
+    assert (await guess(strict, student.email)()).status_code == 429
+    assert (await delete()).status_code == 429
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_three_mails_an_hour_are_enough_for_any_account(strict: House, *, known: bool) -> None:
+    email = (await strict.register()).email if known else new_email()
+    answers = [await strict.post("/password/forgot", {"email": email}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert 1195 <= int(answers[-1].headers["Retry-After"]) <= 1200
+
+
+async def test_verification_is_mailed_three_times_an_hour(strict: House) -> None:
+    student = await strict.register()
+    answers = [await strict.post("/email/resend", {}, student) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+
+
+async def test_an_address_tries_so_many_tokens(strict: House) -> None:
+    async def verify() -> httpx.Response:
+        return await strict.post("/email/verify", {"token": "A" * 64})
+
+    assert Counter(await statuses(verify, 101)) == {401: 100, 429: 1}
+    reset = await strict.post("/password/reset", {"token": "A" * 64, "new_password": PASSWORD})
+    assert reset.status_code == 429
+
+
+async def test_registration_is_counted_by_account_and_by_address(spare_database: Database, settings: Settings) -> None:
+    async with house_on(spare_database, settings, sign_in_limits_scale=0.02) as house:  # six an address
+
+        async def register(email: str) -> int:
+            return (await house.post("/register", {"email": email, "password": PASSWORD})).status_code
+
+        email = new_email()
+        assert [await register(email), await register(email)] == [201, 429]
+        assert [await register(new_email()) for _ in range(5)] == [201] * 4 + [429]
+
+
+async def test_no_account_and_no_address_is_readable_in_a_bucket(strict: House) -> None:
+    email = new_email()
+    await guess(strict, email, "198.51.100.77")()
+    rows = await strict.owner.fetch("SELECT throttle_key FROM throttles")
+    assert len(rows) == 2
+    assert all(set(row["throttle_key"]) <= set("0123456789abcdef") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("host", "counted_as"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+async def test_how_an_address_is_counted(host: str, counted_as: str) -> None:
+    from starlette.requests import Request
+
+    assert await client_address(Request({"type": "http", "client": (host, 1), "headers": []})) == counted_as
+
+
+async def test_the_gateways_word_on_the_client_is_taken(strict: House) -> None:
+    """Over a socket, as behind the gateway of one machine, which sets X-Forwarded-For to the address it sees."""
+    server = uvicorn.Server(uvicorn.Config(strict.app, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for this
+            await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    seen = {}
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            for address in ("198.51.100.7", "198.51.100.8"):
+                before = await strict.owner.fetchval("SELECT count(*) FROM throttles")
+                body = {"email": "the-same@example.com", "password": "guess"}
+                await client.post(f"{AUTH}/login", json=body, headers={"X-Forwarded-For": address})
+                seen[address] = await strict.owner.fetchval("SELECT count(*) FROM throttles") - before
+    finally:
+        server.should_exit = True
+        await serving
+    assert seen == {"198.51.100.7": 2, "198.51.100.8": 1}, "one bucket an address, and one for the account"
+
+
+async def test_a_bucket_is_forgotten_when_it_has_drained(spare_database: Database, settings: Settings) -> None:
+    async with house_on(spare_database, settings) as house:
+        await guess(house, new_email())()
+        await wait(house, 3600)
+    async with house_on(spare_database, settings) as house, asyncio.timeout(10):
+        while await house.owner.fetchval("SELECT count(*) FROM throttles"):  # noqa: ASYNC110  # no event for this
+            await asyncio.sleep(0.02)

@@ -1,0 +1,100 @@
+"""A real S3 server for the tests of publishing, and a bucket of its own for each that asks."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aioboto3
+import pytest
+
+from core.settings import ContentSettings
+from core.storage import Storage, open_storage
+from devstack.plan import HOST, Plan
+from devstack.servers import seaweedfs
+from devstack.stack import Stack, remove_data
+from tests.conftest import free_plan
+
+NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """An empty bucket and how to reach it."""
+
+    name: str
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a process that publishes to it or reads it."""
+        return {
+            "CONTENT_SOURCE": "r2",
+            "CLOUDFLARE_R2_BUCKET": self.name,
+            "CLOUDFLARE_R2_ENDPOINT": self.endpoint,
+            "CLOUDFLARE_R2_ACCESS_KEY": self.access_key,
+            "CLOUDFLARE_R2_SECRET_KEY": self.secret_key,
+        }
+
+    @property
+    def settings(self) -> ContentSettings:
+        return ContentSettings.model_validate({name.lower(): value for name, value in self.environment.items()})
+
+    async def run(self, operation: str, **arguments: str) -> None:
+        """One call of the S3 API on this bucket, as an operator's own tool would make it."""
+        async with aioboto3.Session().client(
+            "s3",
+            region_name="auto",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        ) as client:
+            await getattr(client, operation)(Bucket=self.name, **arguments)
+
+
+@pytest.fixture(scope="session")
+def s3_plan(state_folder: Path) -> Iterator[Plan]:
+    """SeaweedFS on free ports."""
+    plan = free_plan(state_folder / "publishing")
+    stack = Stack(plan)
+    try:
+        stack.run(seaweedfs(plan))
+        yield plan
+    finally:
+        stack.stop()
+        remove_data(plan)
+
+
+NewBucket = Callable[[], Awaitable[Bucket]]
+
+
+@pytest.fixture(scope="session")
+def new_bucket(s3_plan: Plan) -> NewBucket:
+    async def make() -> Bucket:
+        secrets = s3_plan.secrets
+        endpoint = f"http://{HOST}:{s3_plan.ports.s3}"
+        bucket = Bucket(f"course-{next(NUMBERS)}", endpoint, secrets["s3_access_key"], secrets["s3_secret_key"])
+        await bucket.run("create_bucket")
+        return bucket
+
+    return make
+
+
+@pytest.fixture
+async def bucket(new_bucket: NewBucket) -> Bucket:
+    return await new_bucket()
+
+
+@pytest.fixture(scope="session")
+async def used_storage(new_bucket: NewBucket) -> AsyncIterator[Storage]:
+    """A bucket that other tests have published to: making one takes longer than a publish."""
+    async with open_storage((await new_bucket()).settings) as storage:
+        yield storage
+
+
+@pytest.fixture
+async def storage(bucket: Bucket) -> AsyncIterator[Storage]:
+    async with open_storage(bucket.settings) as storage:
+        yield storage

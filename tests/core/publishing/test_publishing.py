@@ -1,0 +1,305 @@
+"""Publishing to a real S3 server: whole or not at all, whatever goes wrong on the way, and whoever else publishes."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.content import PublishedCourse, Shelf, load_version
+from core.publishing.compile import CompiledCourse, compile_course
+from core.publishing.publish import POINTER_KEY, AnotherPublisherWon, publish
+from core.publishing.source import read_course, read_source
+from core.publishing.validate import validate
+from core.storage import Storage, StorageError, open_storage
+from shared_schemas.course import CoursePointer
+from tests.core.publishing.conftest import Bucket
+from tests.core.publishing.generated import write_generated
+
+SOURDOUGH = Path(__file__).parent / "courses" / "sourdough"
+NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
+CORE = Path(sys.executable).parent / "core"
+
+
+def edition(title: str) -> CompiledCourse:
+    """The small course under another title: another version, of the same keys below it."""
+    written = read_course(SOURDOUGH)
+    return compile_course(written.model_copy(update={"facts": written.facts.model_copy(update={"title": title})}))
+
+
+FIRST, SECOND, THIRD = edition("First"), edition("Second"), edition("Third")
+WRITES = len(SECOND.versioned) + 1 + len(SECOND.plain)
+
+
+class Passing:
+    """A storage that passes everything on to a real one, after a look at what is written."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def before(self, key: str) -> None:
+        """Called before each write."""
+
+    async def read(self, key: str) -> tuple[bytes, str | None]:
+        return await self._storage.read(key)
+
+    async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        await self.before(key)
+        return await self._storage.write(key, body, if_match=if_match, if_none_match=if_none_match)
+
+    async def exists(self, key: str) -> bool:
+        return await self._storage.exists(key)
+
+
+class FailingFrom(Passing):
+    """Every write from the n-th on fails, as when the network is gone."""
+
+    def __init__(self, storage: Storage, number: int) -> None:
+        super().__init__(storage)
+        self._left = number - 1
+
+    async def before(self, key: str) -> None:
+        if self._left == 0:
+            raise StorageError(f"{key} cannot be written: the network is gone")
+        self._left -= 1
+
+
+class Waiting(Passing):
+    """Writes of keys that begin so wait for a meeting first."""
+
+    def __init__(self, storage: Storage, beginning: str, meeting: Callable[[], object]) -> None:
+        super().__init__(storage)
+        self._beginning = beginning
+        self._meeting = meeting
+
+    async def before(self, key: str) -> None:
+        if key.startswith(self._beginning):
+            await self._meeting()  # type: ignore[misc]  # a barrier's or an event's wait
+
+
+async def pointer(storage: Storage) -> CoursePointer:
+    return CoursePointer.model_validate_json((await storage.read(POINTER_KEY))[0])
+
+
+async def read_published(storage: Storage) -> PublishedCourse:
+    return await load_version(storage, (await pointer(storage)).content_version)
+
+
+async def assert_published(storage: Storage, compiled: CompiledCourse) -> None:
+    """The bucket shows this course, every byte of it."""
+    assert (await pointer(storage)).content_version == compiled.course.content_version
+    for key, body in {**compiled.versioned, **compiled.plain}.items():
+        assert (await storage.read(key))[0] == body, key
+
+
+async def test_a_course_is_published_and_read_back(storage: Storage) -> None:
+    told: list[str] = []
+    done = await publish(storage, FIRST, now=NOW, wrote=told.append)
+    assert (done.changed, done.objects, done.content_version) == (True, WRITES - 1, FIRST.course.content_version)
+    assert sorted(told) == sorted([*FIRST.versioned, POINTER_KEY, *FIRST.plain])
+    assert set(told[: len(FIRST.versioned)]) == set(FIRST.versioned)
+    assert told[len(FIRST.versioned)] == POINTER_KEY
+    await assert_published(storage, FIRST)
+    assert (await pointer(storage)).published_at == NOW
+    assert (await read_published(storage)).course == FIRST.course
+
+
+async def test_the_same_version_again_leaves_the_pointer_and_mends_the_rest(storage: Storage, bucket: Bucket) -> None:
+    await publish(storage, FIRST, now=NOW)
+    before = await storage.read(POINTER_KEY)
+    key = next(iter(FIRST.versioned))
+    await bucket.run("delete_object", Key=key)
+    assert not await storage.exists(key)
+    done = await publish(storage, FIRST, now=datetime(2027, 1, 1, tzinfo=UTC))
+    assert not done.changed
+    assert await storage.read(POINTER_KEY) == before
+    await assert_published(storage, FIRST)
+
+
+async def test_an_old_version_stays_and_can_come_back(storage: Storage) -> None:
+    for compiled in (FIRST, SECOND):
+        await publish(storage, compiled, now=NOW)
+    assert (await load_version(storage, FIRST.course.content_version)).course == FIRST.course
+    assert (await publish(storage, FIRST, now=NOW)).changed
+    await assert_published(storage, FIRST)
+
+
+async def test_a_broken_pointer_is_mended(storage: Storage) -> None:
+    await storage.write(POINTER_KEY, b"{")
+    assert (await publish(storage, FIRST, now=NOW)).changed
+    await assert_published(storage, FIRST)
+
+
+@pytest.mark.parametrize("number", range(1, WRITES + 1))
+async def test_a_failure_at_any_write_leaves_one_whole_course_and_the_next_publish_mends(
+    used_storage: Storage, number: int
+) -> None:
+    storage = used_storage
+    await publish(storage, FIRST, now=NOW)
+    with pytest.raises(StorageError, match="network"):
+        await publish(FailingFrom(storage, number), SECOND, now=NOW)
+    reached_pointer = number > len(SECOND.versioned) + 1
+    published = await read_published(storage)
+    assert published.course == (SECOND if reached_pointer else FIRST).course
+    assert {c.content_version for c in published.chapters.values()} == {published.content_version}
+    assert (await publish(storage, SECOND, now=NOW)).changed is not reached_pointer
+    await assert_published(storage, SECOND)
+
+
+@pytest.mark.parametrize("already", [True, False])
+async def test_of_two_publishers_at_once_one_wins_and_the_other_says_so(
+    storage: Storage, bucket: Bucket, already: bool
+) -> None:
+    if already:
+        await publish(storage, FIRST, now=NOW)
+    both = asyncio.Barrier(2)
+    async with open_storage(bucket.settings) as other:
+        outcomes = await asyncio.gather(
+            publish(Waiting(storage, POINTER_KEY, both.wait), SECOND, now=NOW),
+            publish(Waiting(other, POINTER_KEY, both.wait), THIRD, now=NOW),
+            return_exceptions=True,
+        )
+    [loser] = [one for one in outcomes if isinstance(one, AnotherPublisherWon)]
+    assert "their course stands" in str(loser)
+    await assert_published(storage, THIRD if loser is outcomes[0] else SECOND)
+
+
+async def test_two_publishers_of_one_course_both_succeed(storage: Storage, bucket: Bucket) -> None:
+    both = asyncio.Barrier(2)
+    async with open_storage(bucket.settings) as other:
+        outcomes = await asyncio.gather(
+            publish(Waiting(storage, POINTER_KEY, both.wait), SECOND, now=NOW),
+            publish(Waiting(other, POINTER_KEY, both.wait), SECOND, now=NOW),
+        )
+    assert sorted(one.changed for one in outcomes) == [False, True]
+    await assert_published(storage, SECOND)
+
+
+async def test_who_is_overtaken_while_writing_the_plain_keys_says_so(storage: Storage) -> None:
+    moved, overtaken = asyncio.Event(), asyncio.Event()
+    waiting = Waiting(storage, "chapters/", overtaken.wait)
+    slow = asyncio.create_task(
+        publish(waiting, SECOND, now=NOW, wrote=lambda key: moved.set() if key == POINTER_KEY else None)
+    )
+    await moved.wait()
+    assert (await publish(storage, THIRD, now=NOW)).changed
+    overtaken.set()
+    with pytest.raises(AnotherPublisherWon):
+        await slow
+    assert (await read_published(storage)).course == THIRD.course
+    await publish(storage, THIRD, now=NOW)
+    await assert_published(storage, THIRD)
+
+
+async def test_readers_see_one_version_at_a_time_while_courses_are_published(storage: Storage, bucket: Bucket) -> None:
+    await publish(storage, FIRST, now=NOW)
+    seen: list[str] = []
+    async with open_storage(bucket.settings) as readers:
+        shelf = Shelf(readers)
+        await shelf.refresh()
+        looking = asyncio.create_task(shelf.refresh_every(0.001))
+        reading = asyncio.create_task(_read_on(shelf, seen))
+        try:
+            for compiled in (SECOND, THIRD, FIRST):
+                await publish(storage, compiled, now=NOW)
+                await shelf.refresh()
+                assert shelf.published.content_version == compiled.course.content_version
+        finally:
+            for task in (looking, reading):
+                task.cancel()
+            ended = await asyncio.gather(looking, reading, return_exceptions=True)
+    assert [type(one) for one in ended] == [asyncio.CancelledError, asyncio.CancelledError]
+    versions = [compiled.course.content_version for compiled in (FIRST, SECOND, THIRD, FIRST)]
+    changes = [version for before, version in zip([None, *seen], seen, strict=False) if version != before]
+    assert changes in (versions, versions[:-1])  # the last one may come after the last read
+
+
+async def _read_on(shelf: Shelf, seen: list[str]) -> None:
+    """Read as requests do, again and again; every part of what is read is of one version."""
+    while True:
+        course = shelf.published
+        assert {chapter.content_version for chapter in course.chapters.values()} == {course.content_version}
+        assert {key.content_version for key in course.quiz_keys.values()} == {course.content_version}
+        assert course.quizzes.keys() == course.quiz_keys.keys()
+        seen.append(course.content_version)
+        await asyncio.sleep(0)
+
+
+async def publish_folder(storage: Storage, folder: Path) -> float:
+    """Seconds to read, check, compile and publish a folder."""
+    began = time.monotonic()
+    source = read_source(folder)
+    assert [one for one in validate(source) if one.severity == "error"] == []
+    await publish(storage, compile_course(source.course), now=NOW)
+    return time.monotonic() - began
+
+
+async def test_sixty_chapters_are_published_in_seconds(storage: Storage, tmp_path: Path) -> None:
+    assert await publish_folder(storage, write_generated(tmp_path / "course", 60)) < 30
+    assert len((await read_published(storage)).chapters) == 60
+
+
+@pytest.mark.prove
+async def test_five_hundred_chapters_are_published_within_a_minute(
+    storage: Storage, bucket: Bucket, tmp_path: Path
+) -> None:
+    folder = write_generated(tmp_path / "course", 500)
+    began = time.monotonic()
+    code, out, err = await core("publish", folder, bucket=bucket)
+    assert (code, err) == (0, f"{folder}: 0 errors, 0 warnings\n")
+    assert time.monotonic() - began < 60
+    assert "is published: 4001 objects" in out
+    assert len((await read_published(storage)).chapters) == 500
+
+
+async def start_core(*arguments: str | Path, bucket: Bucket) -> asyncio.subprocess.Process:
+    """One of core's commands as a process of its own, which publishes to the bucket."""
+    environment = {"PATH": os.environ["PATH"], **bucket.environment}
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(CORE, *arguments, env=environment, stdout=pipe, stderr=pipe)
+
+
+async def core(*arguments: str | Path, bucket: Bucket) -> tuple[int | None, str, str]:
+    """Exit code, output and errors of one of core's commands."""
+    process = await start_core(*arguments, bucket=bucket)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_publisher_killed_half_way_leaves_the_old_course(
+    storage: Storage, bucket: Bucket, tmp_path: Path
+) -> None:
+    await publish(storage, FIRST, now=NOW)
+    folder = write_generated(tmp_path / "course", 60)
+    publisher = await start_core("publish", folder, bucket=bucket)
+    assert publisher.stdout is not None
+    async for line in publisher.stdout:
+        if line.startswith(b" 20 %"):
+            publisher.kill()
+            break
+    await publisher.communicate()
+    assert publisher.returncode == -signal.SIGKILL
+    assert (await read_published(storage)).course == FIRST.course
+    code, out, _ = await core("publish", folder, bucket=bucket)
+    assert (code, out.count(" %  "), "is published" in out) == (0, 10, True)
+    assert len((await read_published(storage)).chapters) == 60
+
+
+async def test_a_course_with_a_mistake_is_refused_whole(storage: Storage, bucket: Bucket, tmp_path: Path) -> None:
+    await publish(storage, FIRST, now=NOW)
+    before = await storage.read(POINTER_KEY)
+    folder = write_generated(tmp_path / "course", 2)
+    quiz = folder / "002-harbour" / "quiz.yaml"
+    quiz.write_text(quiz.read_text().replace('"answer": "b"', '"answer": "z"', 1))
+    code, out, err = await core("publish", folder, bucket=bucket)
+    assert (code, out) == (1, "")
+    assert f"{folder}/002-harbour/quiz.yaml:" in err
+    assert "1 error, 0 warnings; nothing is published." in err
+    assert await storage.read(POINTER_KEY) == before
+    written = compile_course(read_course(folder)).versioned
+    assert not any([await storage.exists(key) for key in written])
