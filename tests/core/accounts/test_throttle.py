@@ -91,6 +91,7 @@ async def test_a_locked_account_locks_nobody_else_behind_its_address(strict: Hou
 
 async def test_an_address_has_a_limit_of_its_own(spare_database: Database, settings: Settings) -> None:
     async with house_on(spare_database, settings, sign_in_limits_scale=0.1) as house:  # ten failures
+        await house.owner.execute("DELETE FROM throttles")
         student = await house.register()
         tried = [await guess(house, new_email(), "198.51.100.7")() for _ in range(11)]
         assert [answer.status_code for answer in tried] == [401] * 10 + [429]
@@ -140,6 +141,7 @@ async def test_an_address_tries_so_many_tokens(strict: House) -> None:
 
 async def test_registration_is_counted_by_account_and_by_address(spare_database: Database, settings: Settings) -> None:
     async with house_on(spare_database, settings, sign_in_limits_scale=0.02) as house:  # six an address
+        await house.owner.execute("DELETE FROM throttles")
 
         async def register(email: str) -> int:
             return (await house.post("/register", {"email": email, "password": PASSWORD})).status_code

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from core.storage import Storage, StorageError, open_storage
 from shared_schemas.course import CoursePointer
 from tests.core.publishing.conftest import Bucket
 from tests.core.publishing.generated import write_generated
+from tests.core.publishing.storages import FailingFrom, Waiting
 
 SOURDOUGH = Path(__file__).parent / "courses" / "sourdough"
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -34,52 +34,6 @@ def edition(title: str) -> CompiledCourse:
 
 FIRST, SECOND, THIRD = edition("First"), edition("Second"), edition("Third")
 WRITES = len(SECOND.versioned) + 1 + len(SECOND.plain)
-
-
-class Passing:
-    """A storage that passes everything on to a real one, after a look at what is written."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-
-    async def before(self, key: str) -> None:
-        """Called before each write."""
-
-    async def read(self, key: str) -> tuple[bytes, str | None]:
-        return await self._storage.read(key)
-
-    async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
-        await self.before(key)
-        return await self._storage.write(key, body, if_match=if_match, if_none_match=if_none_match)
-
-    async def exists(self, key: str) -> bool:
-        return await self._storage.exists(key)
-
-
-class FailingFrom(Passing):
-    """Every write from the n-th on fails, as when the network is gone."""
-
-    def __init__(self, storage: Storage, number: int) -> None:
-        super().__init__(storage)
-        self._left = number - 1
-
-    async def before(self, key: str) -> None:
-        if self._left == 0:
-            raise StorageError(f"{key} cannot be written: the network is gone")
-        self._left -= 1
-
-
-class Waiting(Passing):
-    """Writes of keys that begin so wait for a meeting first."""
-
-    def __init__(self, storage: Storage, beginning: str, meeting: Callable[[], object]) -> None:
-        super().__init__(storage)
-        self._beginning = beginning
-        self._meeting = meeting
-
-    async def before(self, key: str) -> None:
-        if key.startswith(self._beginning):
-            await self._meeting()  # type: ignore[misc]  # a barrier's or an event's wait
 
 
 async def pointer(storage: Storage) -> CoursePointer:
