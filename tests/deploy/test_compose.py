@@ -36,7 +36,7 @@ def test_it_is_a_valid_compose_file() -> None:
     [
         ("ANTHROPIC_", {"intelligence", "worker"}),
         ("LLM_", {"intelligence", "worker"}),
-        ("SMTP_", {"intelligence", "worker"}),
+        ("SMTP_", {"core", "intelligence", "worker"}),
         ("INTELLIGENCE_DATABASE_URL", {"intelligence", "worker"}),
         ("JWT_SECRET_KEY", {"core"}),
         ("CORE_DATABASE_URL", {"core"}),
@@ -88,8 +88,9 @@ def test_only_the_gateway_is_published() -> None:
     assert {name for name, service in SERVICES.items() if "ports" in service} == {"gateway"}
 
 
-def test_core_cannot_reach_the_model_or_the_outside() -> None:
-    networks = set(SERVICES["core"]["networks"])
+def test_core_cannot_reach_the_model_and_leaves_only_to_send_mail() -> None:
+    networks = set(SERVICES["core"]["networks"]) - {"mail"}
+    assert [name for name, service in SERVICES.items() if "mail" in service["networks"]] == ["core"]
     assert all(COMPOSE["networks"][network].get("internal") for network in networks)
     assert not networks & set(SERVICES["model-simulator"]["networks"])
 

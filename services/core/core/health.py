@@ -10,7 +10,7 @@ from core.database import Database, DatabaseUnavailable, RequestDatabase
 from core.security import RequestSettings
 from shared_schemas.health import Health, Readiness
 
-NEEDED_REVISION = "001_phase1_complete"
+NEEDED_REVISION = "005_account_recovery"
 
 router = APIRouter(prefix="/api/v1/health", tags=["health"])
 

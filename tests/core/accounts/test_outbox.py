@@ -203,6 +203,22 @@ async def test_what_has_run_out_is_not_sent_but_reported(post: Post, written: li
     assert [line for line in written if line.startswith("1 mails ran out")]
 
 
+async def test_old_answers_and_sessions_are_cleared_away_and_fresh_ones_stay(post: Post) -> None:
+    student = await post.owner.fetchval("SELECT student_id FROM students LIMIT 1")
+    for age in ("1 hour", "2 days"):
+        await post.owner.execute(
+            f"INSERT INTO core_idempotency_keys VALUES ('{age}', 'k', NULL, 'd', 200, '', now() - interval '{age}')"
+        )
+        await post.owner.execute(
+            f"INSERT INTO sessions (student_id, expires_at) VALUES ($1, now() + interval '1 day' - interval '{age}')",
+            student,
+        )
+    before = await post.owner.fetchval("SELECT count(*) FROM sessions")
+    await post.outbox._clean()
+    assert await post.owner.fetchval("SELECT array_agg(owner) FROM core_idempotency_keys") == ["1 hour"]
+    assert await post.owner.fetchval("SELECT count(*) FROM sessions") == before - 1
+
+
 @pytest.mark.parametrize("environment", ["development", "production"])
 async def test_without_a_server_mail_is_written_to_the_log(post: Post, written: list[str], environment: str) -> None:
     await post.write()

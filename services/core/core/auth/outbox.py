@@ -47,6 +47,16 @@ CLEAR_THROTTLES = text("""
     DELETE FROM throttles WHERE throttle_key IN (
         SELECT throttle_key FROM throttles WHERE drained_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)
 """)
+# An answer is kept for a repeated request of the same day; a session that is over opens nothing any more.
+CLEAR_KEYS = text("""
+    DELETE FROM core_idempotency_keys WHERE (owner, idempotency_key) IN (
+        SELECT owner, idempotency_key FROM core_idempotency_keys WHERE created_at < now() - interval '1 day'
+        LIMIT 1000 FOR UPDATE SKIP LOCKED)
+""")
+CLEAR_SESSIONS = text("""
+    DELETE FROM sessions WHERE session_id IN (
+        SELECT session_id FROM sessions WHERE expires_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)
+""")
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -121,6 +131,7 @@ class Outbox:
         self._cleaned = time.monotonic()
         async with self._database.transaction() as session:
             never_sent = sum((await session.scalars(CLEAR_MAILS)).all())
-            await session.execute(CLEAR_THROTTLES)
+            for clearing in (CLEAR_THROTTLES, CLEAR_KEYS, CLEAR_SESSIONS):
+                await session.execute(clearing)
         if never_sent:
             logger.warning("%d mails ran out before they could be sent: is SMTP_SERVER right?", never_sent)

@@ -64,15 +64,19 @@ class CourseInvalid(Exception):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file's text and its YAML tree, which begins on ``first_line``."""
+    """One file's text, and the YAML in it, which begins on ``first_line``."""
 
     text: str
-    tree: yaml.Node | None
+    written: str
     first_line: int = 1
 
     def line_of(self, location: Location) -> int:
-        """The line of the deepest part of ``location`` that stands in the YAML."""
-        tree = self.tree
+        """The line of the deepest part of ``location`` that stands in the YAML.
+
+        The tree that knows lines is made anew for every question: few are asked, and trees are many times larger than
+        their texts.
+        """
+        tree, _ = _load(self.written)
         line = tree.start_mark.line if tree else 0
         for step in location:
             if isinstance(tree, yaml.MappingNode):
@@ -189,7 +193,7 @@ class CourseReader:
             reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
             self._mistake(file, (mark.line if mark else 0) + first_line, f"not valid YAML: {reason}")
             return None
-        source = self.files[file] = SourceFile(text, tree, first_line)
+        source = self.files[file] = SourceFile(text, written, first_line)
         if not isinstance(data, dict):
             self._mistake(file, first_line, "the file should hold named members")
             return None
