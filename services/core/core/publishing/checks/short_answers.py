@@ -1,7 +1,7 @@
 """Short answers: their criteria are tried out with the very code that marks students."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,7 +15,6 @@ from shared_schemas.course import SHORT_ANSWER_POINTS, ShortAnswerKey
 DENIALS = ("It is not true that ", "I don't think that ")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 PHRASINGS_LISTED = 2  # of each point, in the list of keywords that is tried out
-NEAR = 1  # questions of so many chapters before and after are neighbours
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,8 @@ def check_short_answers(source: CourseSource) -> Iterator[Finding]:
     """Findings about every short-answer question."""
     chapters = [list(_items(source, number)) for number in range(len(source.course.chapters))]
     for number, items in enumerate(chapters):
-        near = list(chain.from_iterable(chapters[max(0, number - NEAR) : number + NEAR + 1]))
+        beside = [*chapters[max(0, number - 1) : number], *chapters[number + 1 : number + 2]]
+        foreign = [(other, other.question.model_answers[0]) for other in chain.from_iterable(beside)]
         for item in items:
             total = sum(point.points for point in item.question.points)
             if total != SHORT_ANSWER_POINTS:
@@ -46,7 +46,8 @@ def check_short_answers(source: CourseSource) -> Iterator[Finding]:
                 yield from _model_answers(source, item)
             yield from _parts(source, item)
             yield from _undeserved(source, item)
-            yield from _neighbours(source, item, [other for other in near if other is not item])
+            own = [(other, text) for other in items if other is not item for text in other.question.model_answers]
+            yield from _neighbours(source, item, own + foreign)
 
 
 def _items(source: CourseSource, number: int) -> Iterator[Item]:
@@ -62,10 +63,9 @@ def _model_answers(source: CourseSource, item: Item) -> Iterator[Finding]:
         place = (*item.place, "model_answers", number)
         if text in item.question.model_answers[:number]:
             yield source.error(item.file, place, "the same model answer stands here twice")
-        answer = Answer(text, item.question.text)
-        banned = [phrase for phrase in item.question.must_not if _says(answer, phrase)]
+        banned = next((phrase for phrase in item.question.must_not if _says(text, item, phrase)), None)
         if banned:
-            yield source.error(item.file, place, f"this model answer holds the must_not phrase “{banned[0]}”")
+            yield source.error(item.file, place, f"this model answer holds the must_not phrase “{banned}”")
             continue
         mark = mark_short_answer(text, question=item.question.text, key=item.key)
         if mark.score != SHORT_ANSWER_POINTS:
@@ -75,8 +75,8 @@ def _model_answers(source: CourseSource, item: Item) -> Iterator[Finding]:
             yield source.error(item.file, place, message)
 
 
-def _says(answer: Answer, phrase: str) -> bool:
-    hit = answer.find(phrase)
+def _says(text: str, item: Item, phrase: str) -> bool:
+    hit = Answer(text, item.question.text).find(phrase)
     return hit.coverage == 1 and not hit.denied
 
 
@@ -132,9 +132,9 @@ def _denied(text: str, opening: str) -> str:
     return " ".join(opening + sentence[:1].lower() + sentence[1:] for sentence in SENTENCE_END.split(text))
 
 
-def _neighbours(source: CourseSource, item: Item, others: Sequence[Item]) -> Iterator[Finding]:
-    for other in others:
-        for text in other.question.model_answers:
-            if (score := item.score(text)) > CAP:
-                message = f"a model answer to {other.question.id} in {other.file} earns {score} points here: “{text}”"
-                yield source.error(item.file, (*item.place, "points"), message)
+def _neighbours(source: CourseSource, item: Item, answers: Iterable[tuple[Item, str]]) -> Iterator[Finding]:
+    """Answers to other questions of the chapter, and an answer to each question of the chapters beside it."""
+    for other, text in answers:
+        if (score := item.score(text)) > CAP:
+            message = f"a model answer to {other.question.id} in {other.file} earns {score} points here: “{text}”"
+            yield source.error(item.file, (*item.place, "points"), message)
