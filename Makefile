@@ -9,6 +9,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE ?= copy
 export UV_SYSTEM_CERTS ?= true
 unexport VIRTUAL_ENV
+# Without bytecode on disk every process would compile all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 # Where there is no writable home, the package cache stands here too.
 ifneq ($(shell test -w "$${HOME:-/nonexistent}" && echo yes),yes)
 export HOME := $(CURDIR)/.local/home
