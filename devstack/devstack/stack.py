@@ -46,6 +46,7 @@ class Stack:
         self.restarts = 0
         self.postgres: Postgres | None = None
         self._recording = threading.Lock()
+        self._failed = threading.Event()
 
     # ---- start -----------------------------------------------------------------------------------------------------
 
@@ -53,9 +54,16 @@ class Stack:
         """Start everything; returns when requests are answered. On CannotStart nothing is left running."""
         try:
             self.check()
-            self._start_servers()
-            self._fill()
-            self._start_services()
+            if self._is_filled():  # nothing to make in the servers: who needs one waits for it by itself
+                with self.step("servers and services"):
+                    self._together([self._start_servers, self._start_services])
+            else:
+                with self.step("servers"):
+                    self._start_servers()
+                self._fill()
+                with self.step("services"):
+                    self._start_services()
+            self.run(services.worker(self.plan))  # last: nobody waits for it, and its start takes a core from the rest
         except BaseException:
             self.stop()
             raise
@@ -78,8 +86,7 @@ class Stack:
             jobs.append(lambda: self.run(valkey(self.plan)))
         if self.plan.own_s3:
             jobs.append(lambda: self.run(seaweedfs(self.plan)))
-        with self.step("servers"):
-            _together(jobs)
+        self._together(jobs)
 
     def start_postgres(self) -> None:
         """Start our own PostgreSQL and make the roles and the empty database in it."""
@@ -88,12 +95,18 @@ class Stack:
         self.run(self.postgres.program())
         self.postgres.create_roles_and_database()
 
+    def _is_filled(self) -> bool:
+        """Whether our own servers hold what this code would put there: it was made once, by the same files."""
+        if not (self.plan.own_postgres and self.plan.own_s3 and self._mark.exists()):
+            return False
+        return self._mark.read_text() == self._fingerprint()
+
+    @property
+    def _mark(self) -> Path:
+        return self.plan.state / "filled"
+
     def _fill(self) -> None:
-        """Roles, schema, course and demo accounts; skipped when nothing has changed since they were made."""
-        mark = self.plan.state / "filled"
-        fingerprint = self._fingerprint()
-        if self.plan.own_postgres and self.plan.own_s3 and mark.exists() and mark.read_text() == fingerprint:
-            return
+        """Roles, schema, course and demo accounts; harmless where they exist."""
         bin_folder = self._psql_folder()
         given = self.plan.setting("CORE_DATABASE_URL") and self.plan.setting("INTELLIGENCE_DATABASE_URL")
         if not self.plan.own_postgres and not given:
@@ -106,7 +119,7 @@ class Stack:
         if self.plan.setting("ENVIRONMENT") != "production":
             with self.step("demo accounts"):
                 self.core_command("seed-demo")
-        mark.write_text(fingerprint)
+        self._mark.write_text(self._fingerprint())
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(str(self.plan.setting("ENVIRONMENT")).encode())
@@ -121,33 +134,30 @@ class Stack:
         if self.plan.simulated_model:
             programs.append(services.model_simulator(self.plan))
         programs.append(nginx(self.plan, services.gateway_values(self.plan)))
-        with self.step("services"):
-            self._run_together(programs)
-            self.run(services.worker(self.plan))  # last: nobody waits for it, and its start takes a core from the rest
+        self._together([partial(self.run, program) for program in programs])
 
     # ---- single processes ------------------------------------------------------------------------------------------
 
-    def run(self, program: Program, *, give_up: threading.Event | None = None) -> Child:
-        """Start one program and wait until it is ready, or until ``give_up`` is set."""
+    def run(self, program: Program) -> Child:
+        """Start one program and wait until it is ready, or until something that starts beside it has failed."""
         child = Child(program, self.plan.state / "logs" / f"{program.name.replace(' ', '-')}.log")
         self.children[program.name] = child
         child.start()
         self._record()
-        child.wait_until_ready(give_up=give_up)
+        child.wait_until_ready(give_up=self._failed)
         return child
 
-    def _run_together(self, programs: Sequence[Program]) -> None:
-        """Start them at the same time; the first that cannot start ends the waiting for the others."""
-        failed = threading.Event()
+    def _together(self, jobs: Sequence[Job]) -> None:
+        """Run the jobs at the same time; the first that fails ends all waiting, and its error is raised at the end."""
 
-        def run(program: Program) -> None:
+        def run(job: Job) -> None:
             try:
-                self.run(program, give_up=failed)
+                job()
             except BaseException:
-                failed.set()
+                self._failed.set()
                 raise
 
-        _together([partial(run, program) for program in programs])
+        _together([partial(run, job) for job in jobs])
 
     def alembic(self, *arguments: str) -> str:
         """Run Alembic on the stack's database, as its owner; returns what it printed."""

@@ -56,7 +56,9 @@ async def many(number: int, who: list[Learner], worst: Decimal = CENT) -> list[U
         except ServiceError as refusal:
             return refusal
 
-    return await asyncio.gather(*(one(n) for n in range(number)))
+    async with asyncio.TaskGroup() as group:  # one that breaks ends the others, so that none outlives its test
+        tasks = [group.create_task(one(n)) for n in range(number)]
+    return [task.result() for task in tasks]
 
 
 def refusals(results: list[UUID | ServiceError]) -> set[type]:

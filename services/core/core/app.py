@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
 
 from core import errors, health
 from core.access.router import admin_router
@@ -77,7 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url="/api/v1/openapi.json",
-        docs_url="/api/v1/docs",
+        docs_url=None,  # FastAPI's own page loads its script from elsewhere
+        swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
         responses=REFUSALS,
     )
@@ -86,6 +88,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Reception)
     for router in ROUTERS:
         app.include_router(router)
+    docs = "/api/v1/docs"
+    patch_fastapi(
+        app,
+        docs,
+        redirect_from_root_to_docs=False,
+        swagger_js_url=f"{docs}/swagger-ui.js",
+        swagger_css_url=f"{docs}/swagger-ui.css",
+        swagger_favicon_url=f"{docs}/favicon.png",
+    )
     return app
 
 

@@ -107,9 +107,9 @@ class Shelf:
         self._trouble = trouble
 
     async def refresh_every(self, seconds: float) -> None:
-        """Refresh for ever."""
+        """Refresh for ever; every second at least while there is no course yet."""
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds if self._published else min(seconds, 1.0))
             await self.refresh()
 
 

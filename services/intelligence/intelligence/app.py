@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_swagger import patch_fastapi
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorEnvelope} for status in (400, 401, 403, 404, 409, 413, 429, 503)
 }
+WARM_UP_SECONDS = 2.0
 HTTP_CODES = {
     404: ("RESOURCE_NOT_FOUND", "There is nothing at this address."),
     405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
@@ -42,11 +44,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Sweep while serving; let go of every connection at the end."""
     stop = asyncio.Event()
     sweeping = asyncio.create_task(sweeper.run(stop))
-    warming = asyncio.create_task(processes.warm_up())
+    warming = asyncio.create_task(processes.warm_up(after_seconds=WARM_UP_SECONDS))
     try:
         yield
     finally:
         stop.set()
+        warming.cancel()
         await asyncio.gather(sweeping, warming, return_exceptions=True)
         await processes.shut_down()
 
@@ -60,12 +63,22 @@ def create_app() -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url="/api/v2/openapi.json",
-        docs_url="/api/v2/docs",
+        docs_url=None,  # FastAPI's own page loads its script from elsewhere
+        swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
         responses=REFUSALS,
     )
     for router in (health.router, paths.router, assessments.router, usage.router):
         app.include_router(router)
+    docs = "/api/v2/docs"
+    patch_fastapi(
+        app,
+        docs,
+        redirect_from_root_to_docs=False,
+        swagger_js_url=f"{docs}/swagger-ui.js",
+        swagger_css_url=f"{docs}/swagger-ui.css",
+        swagger_favicon_url=f"{docs}/favicon.png",
+    )
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

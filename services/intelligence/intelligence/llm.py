@@ -1,8 +1,12 @@
 """The door to the model, and the only importer of its SDK: a prompt goes in, a text with its usage comes out.
 
 One call here is one HTTP attempt. Retries, the ledger and money are the business of `usage/metering.py`.
+
+The SDK is imported where it is first used: it costs more than a second of processor time, and a process that starts can
+answer meanwhile. `warm_up` has it loaded before the first call needs it.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -12,17 +16,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from importlib import import_module
 from importlib.resources import files
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import anthropic
 import httpx2
-from anthropic.types import Message
 from pydantic import BaseModel
 
 from intelligence import token_estimate
 from intelligence.settings import get_settings
 from intelligence.usage import pricing
+
+if TYPE_CHECKING:
+    import anthropic
+    from anthropic.types import Message
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -141,6 +148,9 @@ def current_price() -> pricing.Price:
 
 async def create(prompt: Prompt[Any], *, timeout_seconds: float) -> Reply:
     """Send one attempt. Raises ProviderRefused (nothing billed) or NoUsableReply (may have been billed)."""
+    import anthropic
+    from anthropic.types import Message
+
     body = prompt.request_body(get_settings().anthropic_model)
     request_id: str | None = None
     try:
@@ -167,6 +177,12 @@ async def create(prompt: Prompt[Any], *, timeout_seconds: float) -> Reply:
     return _read(message, request_id)
 
 
+async def warm_up() -> None:
+    """Load what the first call needs, outside the event loop: the SDK and the token encoding."""
+    await asyncio.to_thread(import_module, "anthropic")
+    await asyncio.to_thread(token_estimate.encoding)
+
+
 async def is_reachable() -> bool:
     """Whether the model's server accepts connections: any HTTP answer will do, and no model is asked."""
     try:
@@ -186,11 +202,15 @@ async def close() -> None:
 
 @lru_cache
 def _connections() -> httpx2.AsyncClient:
+    import anthropic
+
     return anthropic.DefaultAsyncHttpxClient()
 
 
 @lru_cache
-def _client() -> anthropic.AsyncAnthropic:
+def _client() -> "anthropic.AsyncAnthropic":
+    import anthropic
+
     settings = get_settings()
     return anthropic.AsyncAnthropic(
         api_key=settings.model_key,
@@ -203,10 +223,12 @@ def _client() -> anthropic.AsyncAnthropic:
 
 @lru_cache
 def _schema(answer_type: type[BaseModel]) -> dict[str, Any]:
+    import anthropic
+
     return anthropic.transform_schema(answer_type)
 
 
-def _read(message: Message, request_id: str | None) -> Reply:
+def _read(message: "Message", request_id: str | None) -> Reply:
     raw_usage = message.usage.model_dump(mode="json", exclude_none=True)
     # Thinking may come before the text, so blocks are picked by what they are and never by position.
     texts = [block.text for block in message.content or () if block.type == "text"]
@@ -220,7 +242,9 @@ def _read(message: Message, request_id: str | None) -> Reply:
     )
 
 
-def _refusal(error: anthropic.APIStatusError) -> Exception:
+def _refusal(error: "anthropic.APIStatusError") -> Exception:
+    import anthropic
+
     status = error.status_code
     code = str(error.error_code or error.type or f"http_{status}")
     if status in UNCERTAIN_STATUSES:

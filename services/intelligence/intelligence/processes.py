@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 
-from intelligence import background, cache, content, core_client, database, llm, token_estimate
+from intelligence import background, cache, content, core_client, database, llm
 from intelligence.settings import get_settings
 from intelligence.usage import pricing
 
@@ -18,9 +18,10 @@ def start() -> None:
         sys.exit(f"intelligence cannot start: ANTHROPIC_MODEL: {error}")
 
 
-async def warm_up() -> None:
-    """Load the token encoding, so that no student waits for it."""
-    await asyncio.to_thread(token_estimate.encoding)
+async def warm_up(*, after_seconds: float = 0) -> None:
+    """Load what the first model call needs, so that no student waits for it; later, where others wait for the start."""
+    await asyncio.sleep(after_seconds)
+    await llm.warm_up()
 
 
 async def shut_down() -> None:
