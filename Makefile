@@ -50,7 +50,7 @@ install: .venvs/.installed ## the services' environments, each its own, below th
 
 test: .venv/.installed install ## lint, types, import rules, and every test on real servers (about 10 minutes)
 	@$(MAKE) check
-	@.venv/bin/python -m pytest -m "not prove" -n 2 --dist loadfile --cov --cov-report= -q --durations=15
+	@.venv/bin/python -m pytest -m "not prove" -n 2 --dist loadgroup --cov --cov-report= -q --durations=15
 	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*'
 	@.venv/bin/coverage report --fail-under=90 --include='$(PURE)'
 

@@ -18,6 +18,13 @@ from tests.live import Live
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs all that needs the whole system, so that it is started once; the rest is shared out by file."""
+    for item in items:
+        needs_all = "live" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("live" if needs_all else str(item.path)))
+
+
 def free_plan(state: Path, **settings: str) -> Plan:
     """A plan on a free block of ports, with only the settings given and nothing of the machine's environment."""
     for _ in range(200):

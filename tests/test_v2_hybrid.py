@@ -42,7 +42,8 @@ def test_rate_limit_enforcement(live: Live) -> None:
     refused = [a for a in answers if a.status_code == 429]
     busy = [a for a in answers if a.status_code == 503]
     assert len(served) + len(refused) + len(busy) == 200
-    assert {a.json()["error"]["code"] for a in busy} <= {"SERVICE_BUSY"}
+    # A machine at its limit may turn some away, or miss core's deadline; it says so, and charges them nothing.
+    assert {a.json()["error"]["code"] for a in busy} <= {"SERVICE_BUSY", "SERVICE_UNAVAILABLE"}
     assert len(served) == 10
     errors = [a.json()["error"] for a in refused]
     assert {(e["code"], e["quota"]["feature"], e["quota"]["used"], e["quota"]["limit"]) for e in errors} == {
