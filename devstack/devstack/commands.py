@@ -40,6 +40,7 @@ def table(plan: Plan) -> str:
         ("gateway", url),
         ("core", f"http://127.0.0.1:{ports.core}/api/v1/docs"),
         ("intelligence", f"http://127.0.0.1:{ports.intelligence}/api/v2/docs"),
+        ("ChatGPT app", f"{url}/mcp"),
         ("model", model),
         ("psql", f"psql {plan.database_url}"),
         ("Redis", plan.redis_url),

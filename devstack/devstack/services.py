@@ -18,6 +18,7 @@ INTELLIGENCE_ONLY = ["ANTHROPIC_MODEL", "ANTHROPIC_TIMEOUT", "ANTHROPIC_MAX_RETR
 INTELLIGENCE_ONLY += ["PREMIUM_ADAPTIVE_PATHS_LIMIT", "PREMIUM_ASSESSMENTS_LIMIT", "LLM_CONCURRENCY", "LLM_WAITING"]
 INTELLIGENCE_ONLY += ["LLM_STUDENT_MONTHLY_CEILING_USD", "LLM_MONTHLY_CEILING_USD", "CONTENT_RELOAD_SECONDS"]
 INTELLIGENCE_ONLY += ["LLM_COST_ALERT_THRESHOLD", "LLM_COST_ALERT_EMAIL"]
+APP_ONLY = ["ENVIRONMENT", "LOG_LEVEL", "OPENAI_APPS_CHALLENGE", "PUBLISHER_NAME", "SUPPORT_EMAIL"]
 BUCKET_SETTINGS = ["CLOUDFLARE_R2_BUCKET", "CLOUDFLARE_R2_ACCESS_KEY", "CLOUDFLARE_R2_SECRET_KEY"]
 SIMULATED_KEY = "simulated-key-of-the-local-stack"
 SERVICE_STOP_SECONDS = 70.0  # a grade in progress may take its whole deadline
@@ -40,6 +41,14 @@ def _content(plan: Plan) -> dict[str, str]:
     }
 
 
+def _public_url(plan: Plan) -> str:
+    return plan.setting("PUBLIC_URL") or plan.gateway_url
+
+
+def _service_token(plan: Plan) -> str:
+    return plan.setting("CORE_SERVICE_TOKEN") or plan.secrets["core_service_token"]
+
+
 def _common(plan: Plan) -> dict[str, str]:
     return {
         **MINIMAL_ENVIRONMENT,
@@ -48,8 +57,8 @@ def _common(plan: Plan) -> dict[str, str]:
         **_given(plan, SHARED),
         **_content(plan),
         "REDIS_URL": plan.redis_url,
-        "PUBLIC_URL": plan.setting("PUBLIC_URL") or plan.gateway_url,
-        "CORE_SERVICE_TOKEN": plan.setting("CORE_SERVICE_TOKEN") or plan.secrets["core_service_token"],
+        "PUBLIC_URL": _public_url(plan),
+        "CORE_SERVICE_TOKEN": _service_token(plan),
     }
 
 
@@ -80,6 +89,20 @@ def intelligence_environment(plan: Plan) -> dict[str, str]:
     }
 
 
+def chatgpt_app_environment(plan: Plan) -> dict[str, str]:
+    """Everything the ChatGPT app is told: neither a database nor the bucket nor the model is among it."""
+    return {
+        **MINIMAL_ENVIRONMENT,
+        "ENVIRONMENT": "development",
+        "PYTHONUNBUFFERED": "1",
+        **_given(plan, APP_ONLY),
+        "PUBLIC_URL": _public_url(plan),
+        "GATEWAY_URL": f"http://{HOST}:{plan.ports.gateway}",
+        "CORE_URL": f"http://{HOST}:{plan.ports.core}",
+        "CORE_SERVICE_TOKEN": _service_token(plan),
+    }
+
+
 def migration_environment(database_url: str) -> dict[str, str]:
     """What Alembic is told: the owner's login."""
     return {**MINIMAL_ENVIRONMENT, "DATABASE_URL": database_url}
@@ -91,7 +114,8 @@ def environment_folder(plan: Plan, room: str) -> Path:
 
 
 def _uvicorn(plan: Plan, room: str, port: int, source: str) -> Command:
-    command: list[str | Path] = [environment_folder(plan, room) / "uvicorn", f"{room}.app:app"]
+    module = room.replace("-", "_")
+    command: list[str | Path] = [environment_folder(plan, room) / "uvicorn", f"{module}.app:app"]
     command += ["--host", HOST, "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
     command += ["--no-access-log", "--no-server-header", "--timeout-keep-alive", "75"]
     if plan.reload:
@@ -123,6 +147,13 @@ def intelligence(plan: Plan) -> Program:
     command = _uvicorn(plan, "intelligence", plan.ports.intelligence, "services/intelligence")
     health = f"http://{HOST}:{plan.ports.intelligence}/api/v2/health/ready"
     return _service("intelligence", command, intelligence_environment(plan), plan, health)
+
+
+def chatgpt_app(plan: Plan) -> Program:
+    """The MCP server that ChatGPT speaks to."""
+    command = _uvicorn(plan, "chatgpt-app", plan.ports.chatgpt_app, "chatgpt-app")
+    health = f"http://{HOST}:{plan.ports.chatgpt_app}/healthz"
+    return _service("chatgpt-app", command, chatgpt_app_environment(plan), plan, health)
 
 
 def worker(plan: Plan) -> Program:
@@ -162,6 +193,6 @@ def gateway_values(plan: Plan) -> dict[str, str]:
         public_url=plan.setting("PUBLIC_URL") or plan.gateway_url,
         core=[f"{HOST}:{ports.core}"],
         intelligence=[f"{HOST}:{ports.intelligence}"],
-        chatgpt_app=[],
+        chatgpt_app=[f"{HOST}:{ports.chatgpt_app}"],
         flood_rate=plan.setting("GATEWAY_FLOOD_RATE") or "500r/s",
     )

@@ -130,7 +130,7 @@ class Stack:
         return digest.hexdigest()
 
     def _start_services(self) -> None:
-        programs = [services.core(self.plan), services.intelligence(self.plan)]
+        programs = [services.core(self.plan), services.intelligence(self.plan), services.chatgpt_app(self.plan)]
         if self.plan.simulated_model:
             programs.append(services.model_simulator(self.plan))
         programs.append(nginx(self.plan, services.gateway_values(self.plan)))

@@ -1,0 +1,113 @@
+"""How a tool of the course is declared, and what it returns."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, ConfigDict
+
+from chatgpt_app.auth import SCOPE, Learner
+from chatgpt_app.widgets import widget_uri
+
+LONGEST_DESCRIPTION = 200
+LONGEST_STATUS = 64
+
+Ctx = Context[Any, Any]
+Function = Callable[..., Awaitable[CallToolResult]]
+
+
+class Shown(BaseModel):
+    """What a tool shows: to the model and to a widget. Every member is in its schema, and none is an account's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class CourseTool:
+    """One tool and everything a host is told about it."""
+
+    function: Function
+    title: str
+    description: str
+    invoking: str
+    invoked: str
+    writes: bool
+    widget: str | None
+    app_only: bool
+    more: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What the model calls it by."""
+        return self.function.__name__
+
+    @property
+    def annotations(self) -> ToolAnnotations:
+        """No write destroys anything or has a second effect when it is repeated, and the course is a closed world."""
+        return ToolAnnotations(
+            title=self.title,
+            read_only_hint=not self.writes,
+            destructive_hint=False,
+            idempotent_hint=True,
+            open_world_hint=False,
+        )
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The `_meta` of the tool: its widget, its texts and who may call it."""
+        meta: dict[str, Any] = {
+            "securitySchemes": [{"type": "oauth2", "scopes": [SCOPE]}],
+            "openai/toolInvocation/invoking": self.invoking,
+            "openai/toolInvocation/invoked": self.invoked,
+            **self.more,
+        }
+        interface: dict[str, Any] = {}
+        if self.widget:
+            interface["resourceUri"] = meta["openai/outputTemplate"] = widget_uri(self.widget)
+        if self.app_only:
+            interface["visibility"] = ["app"]
+        return {**meta, "ui": interface} if interface else meta
+
+
+def course_tool(
+    *,
+    title: str,
+    use: str,
+    invoking: str,
+    invoked: str,
+    writes: bool = False,
+    widget: str | None = None,
+    app_only: bool = False,
+    meta: dict[str, Any] | None = None,
+) -> Callable[[Function], CourseTool]:
+    """Declare the function as a tool. ``use`` is its description and says when to use it."""
+    if len(use) > LONGEST_DESCRIPTION or max(len(invoking), len(invoked)) > LONGEST_STATUS:
+        raise ValueError(f"{title}: a text is longer than hosts take")
+
+    def declare(function: Function) -> CourseTool:
+        return CourseTool(function, title, use, invoking, invoked, writes, widget, app_only, meta or {})
+
+    return declare
+
+
+def learner_of(ctx: Ctx) -> Learner:
+    """The API as the caller of this tool may use it."""
+    request: Any = ctx.request_context.request
+    learner: Learner = request.state.learner
+    return learner
+
+
+def said(text: str, shown: Shown) -> CallToolResult:
+    """A result: ``text`` is worth reading alone, ``shown`` is the same for the model and the widget."""
+    content = shown.model_dump(mode="json", exclude_none=True)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=content)
+
+
+def once(*words: object) -> str:
+    """An Idempotency-Key made of what is asked for: the same call again has no second effect."""
+    canonical = json.dumps(words, sort_keys=True, separators=(",", ":"), default=str)
+    return f"mcp-{hashlib.sha256(canonical.encode()).hexdigest()[:40]}"

@@ -1,0 +1,210 @@
+"""Open questions: choosing one, answering it in one's own words, and the graded feedback."""
+
+from typing import Annotated
+
+from mcp.types import CallToolResult
+from pydantic import Field, TypeAdapter
+
+from chatgpt_app.auth import Learner
+from chatgpt_app.errors import NothingThere
+from chatgpt_app.following import followed
+from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, once, said
+from shared_schemas.assessments import (
+    MAXIMUM_ANSWER_LENGTH,
+    Feedback,
+    GradingFailure,
+    Questions,
+    Submission,
+    SubmissionReceipt,
+    Submissions,
+    SubmitRequest,
+)
+
+QuestionId = Annotated[str, Field(max_length=80, description="A question's id as list_open_questions shows it")]
+GRADING = {"queued": "Your answer waits its turn", "analysing": "Reading your answer"}
+STILL_GRADING = "Your answer is still being graded. Ask for the feedback again in a minute; nothing is lost."
+FEEDBACK: TypeAdapter[Feedback | GradingFailure] = TypeAdapter(Feedback | GradingFailure)
+FAILED = "Your answer could not be graded. It is kept, and the attempt was given back: please submit it again."
+
+
+class OpenQuestion(Shown):
+    """An open question, by what it is graded, and where the learner stands with it; scores from 0 to 10."""
+
+    question_id: str
+    chapter_id: str
+    text: str
+    criteria: list[str]
+    words: str
+    attempts_left: int
+    latest_score: float | None = None
+
+
+class OpenQuestions(Shown):
+    """The questions in course order."""
+
+    questions: list[OpenQuestion]
+
+
+class AnswerTaken(Shown):
+    """An answer that waits for its grade."""
+
+    question_id: str
+    attempt: int
+    attempts_left: int
+    ready_in_seconds: int
+
+
+class CriterionGrade(Shown):
+    """One criterion: ``points`` of ``out_of``; ``quote`` is the learner's own words that earned them, or empty."""
+
+    criterion: str
+    points: float
+    out_of: int
+    quote: str
+    why: str
+    section_id: str
+
+
+class GradedAnswer(Shown):
+    """Feedback on an answer; ``score`` from 0 to 10."""
+
+    question_id: str
+    score: float
+    off_topic: bool
+    summary: str
+    strengths: list[str]
+    improvements: list[str]
+    criteria: list[CriterionGrade]
+
+
+@course_tool(
+    title="List open questions",
+    use="Use this when the learner wants to answer a question in their own words, or asks how such answers are graded.",
+    invoking="Looking up the questions",
+    invoked="Open questions",
+)
+async def list_open_questions(
+    ctx: Ctx, chapter_id: Annotated[str | None, Field(max_length=80, description="Only of this chapter")] = None
+) -> Annotated[CallToolResult, OpenQuestions]:
+    """Open questions with their criteria."""
+    found = await learner_of(ctx).get("/api/v2/assessments/questions", Questions, chapter_id=chapter_id)
+    shown = [
+        OpenQuestion(
+            question_id=q.question_id,
+            chapter_id=q.chapter_id,
+            text=q.question_text,
+            criteria=[f"{criterion.name} ({criterion.points} points)" for criterion in q.evaluation_criteria],
+            words=f"{q.expected_length.minimum_words} to {q.expected_length.maximum_words} words",
+            attempts_left=q.student_status.attempts_remaining,
+            latest_score=q.student_status.latest_score,
+        )
+        for q in found.questions
+    ]
+    if not shown:
+        raise NothingThere("There are no open questions there. Call it without a chapter to see all of them.")
+    lines = [f"- {q.question_id}: {q.text} ({q.words}, {q.attempts_left} attempts left)" for q in shown]
+    return said("Open questions:\n" + "\n".join(lines), OpenQuestions(questions=shown))
+
+
+@course_tool(
+    title="Hand in an answer",
+    use=(
+        "Use this when the learner has written their own answer to an open question and wants it graded. "
+        "Counts as one attempt of three."
+    ),
+    invoking="Handing in your answer",
+    invoked="Handed in",
+    writes=True,
+)
+async def submit_answer(
+    ctx: Ctx,
+    question_id: QuestionId,
+    answer_text: Annotated[
+        str,
+        Field(
+            max_length=MAXIMUM_ANSWER_LENGTH, description="The learner's own words, unchanged; 50 characters or more"
+        ),
+    ],
+) -> Annotated[CallToolResult, AnswerTaken]:
+    """A receipt. The same text again is the same attempt, unless its grading failed for good."""
+    learner = learner_of(ctx)
+    earlier = await _submissions(learner, question_id)
+    failed = sum(submission.grading_status == "failed" for submission in earlier)
+    receipt = await learner.send(
+        "POST",
+        "/api/v2/assessments/submit",
+        SubmissionReceipt,
+        SubmitRequest(question_id=question_id, answer_text=answer_text),
+        once("answer", question_id, answer_text, failed),
+    )
+    shown = AnswerTaken(
+        question_id=question_id,
+        attempt=receipt.attempt_number,
+        attempts_left=receipt.attempts_remaining,
+        ready_in_seconds=receipt.estimated_completion_seconds,
+    )
+    soon = f"Feedback comes in about {shown.ready_in_seconds} seconds: get_feedback."
+    return said(f"Handed in as attempt {shown.attempt}; {shown.attempts_left} are left. {soon}", shown)
+
+
+@course_tool(
+    title="Show feedback",
+    use=(
+        "Use this when the learner has handed in an answer and wants its grade and feedback. Waits while "
+        "it is being graded."
+    ),
+    invoking="Waiting for your feedback",
+    invoked="Your feedback",
+    widget="feedback",
+)
+async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolResult, GradedAnswer]:
+    """Feedback on the newest answer to a question."""
+    submissions = await _submissions(learner_of(ctx), question_id)
+    if not submissions:
+        raise NothingThere("You have not answered this question yet. submit_answer hands an answer in.")
+    feedback = await followed(
+        ctx,
+        "GET",
+        f"/api/v2/assessments/feedback/{submissions[0].submission_id}/events",
+        FEEDBACK,
+        stages=GRADING,
+        still=STILL_GRADING,
+    )
+    if isinstance(feedback, GradingFailure):
+        raise NothingThere(FAILED)
+    shown = GradedAnswer(
+        question_id=question_id,
+        score=feedback.quality_score,
+        off_topic=feedback.off_topic,
+        summary=feedback.detailed_feedback,
+        strengths=feedback.strengths,
+        improvements=feedback.improvements,
+        criteria=[
+            CriterionGrade(
+                criterion=one.criterion,
+                points=one.points,
+                out_of=one.of,
+                quote=one.evidence,
+                why=one.why,
+                section_id=one.section_id,
+            )
+            for one in feedback.criteria
+        ],
+    )
+    return said(_words(shown), shown)
+
+
+async def _submissions(learner: Learner, question_id: str) -> list[Submission]:
+    """The learner's answers to a question, newest first."""
+    found = await learner.get("/api/v2/assessments/submissions", Submissions, question_id=question_id, limit=100)
+    return found.submissions
+
+
+def _words(graded: GradedAnswer) -> str:
+    lines = [f"{graded.score:g} of 10. {graded.summary}"]
+    lines += [f"+ {strength}" for strength in graded.strengths]
+    lines += [f"- {improvement}" for improvement in graded.improvements]
+    for one in graded.criteria:
+        quote = f" “{one.quote}”" if one.quote else ""
+        lines.append(f"{one.criterion}: {one.points:g} of {one.out_of}.{quote} {one.why}")
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""The personal learning path: the current one, a new one when asked for, and ticking steps off."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from mcp.types import CallToolResult
+from pydantic import Field, TypeAdapter
+
+from chatgpt_app.auth import Learner
+from chatgpt_app.errors import NothingThere, Refused
+from chatgpt_app.following import followed
+from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, once, said
+from chatgpt_app.tools.chapters import ChapterId, SectionId
+from shared_schemas.chapters import ChapterList
+from shared_schemas.paths import (
+    AdaptivePath,
+    AdaptivePaths,
+    AdaptivePathWithProgress,
+    CompleteRequest,
+    Completion,
+    PathRequest,
+    Recommendation,
+)
+
+# A path this young is what was asked for: the call is a repetition, and costs nothing.
+JUST_MADE = timedelta(minutes=2)
+MAKING = {"queued": "Waiting for the tutor", "analysing": "Thinking about your next steps"}
+STILL_MAKING = "Your path is still being made. get_learning_path shows it in a moment."
+PATH: TypeAdapter[AdaptivePath] = TypeAdapter(AdaptivePath)
+
+
+class PathStep(Shown):
+    """One step: a section to read, and why."""
+
+    chapter_id: str
+    section_id: str
+    chapter_title: str
+    reason: str
+    impact: Literal["high", "medium", "low"]
+    minutes: int
+
+
+class LearningPath(Shown):
+    """A personal path of one to five steps, in order."""
+
+    status: Literal["active", "expired", "superseded", "completed"]
+    steps: list[PathStep]
+    completed_steps: int
+    total_minutes: int
+    reasoning: str | None = None
+
+
+class StepDone(Shown):
+    """What is done of the path and what comes next."""
+
+    completed_steps: int
+    total_steps: int
+    percent: int
+    next_step: PathStep | None = None
+
+
+@course_tool(
+    title="Show my learning path",
+    use=(
+        "Use this when the learner asks what to study next or about their personal path. Shows the "
+        "current path, makes none."
+    ),
+    invoking="Looking for your path",
+    invoked="Your learning path",
+    widget="path",
+)
+async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]:
+    """The newest path."""
+    learner = learner_of(ctx)
+    path = await _newest(learner)
+    if path is None:
+        raise NothingThere("You have no learning path yet. After two quizzes, create_learning_path can make you one.")
+    shown = _shown(path, await _titles(learner), completed=path.progress.completed_recommendations)
+    return said(_words(shown), shown)
+
+
+@course_tool(
+    title="Make a new learning path",
+    use=(
+        "Use this when the learner asks for a new personal path. Needs two quizzes; counts as one of the month's paths."
+    ),
+    invoking="Thinking about your next steps",
+    invoked="Your new learning path",
+    writes=True,
+    widget="path",
+)
+async def create_learning_path(
+    ctx: Ctx,
+    fresh: Annotated[bool, Field(description="Make another one although today's is still good")] = False,
+) -> Annotated[CallToolResult, LearningPath]:
+    """A path made now. Called again within two minutes it is the same path, and nothing more is counted."""
+    learner = learner_of(ctx)
+    newest = await _newest(learner)
+    if newest is not None and datetime.now(UTC) - newest.generated_at < JUST_MADE:
+        shown = _shown(newest, await _titles(learner), completed=newest.progress.completed_recommendations)
+        return said(_words(shown), shown)
+    path = await followed(
+        ctx,
+        "POST",
+        "/api/v2/adaptive/path",
+        PATH,
+        stages=MAKING,
+        still=STILL_MAKING,
+        body=PathRequest(force_refresh=fresh, include_reasoning=True),
+        key=once("path", fresh, newest.path_id if newest else None),
+    )
+    shown = _shown(path, await _titles(learner), completed=0)
+    return said(_words(shown), shown)
+
+
+@course_tool(
+    title="Tick off a step",
+    use=(
+        "Use this when the learner has done a step of their learning path. Ticks it off; a second time changes nothing."
+    ),
+    invoking="Ticking it off",
+    invoked="Ticked off",
+    writes=True,
+)
+async def complete_recommendation(
+    ctx: Ctx, chapter_id: ChapterId, section_id: SectionId
+) -> Annotated[CallToolResult, StepDone]:
+    """The path after the step."""
+    learner = learner_of(ctx)
+    path = await _newest(learner)
+    if path is None:
+        raise NothingThere("There is no learning path to tick a step off. create_learning_path can make one.")
+    step = CompleteRequest(chapter_id=chapter_id, section_id=section_id)
+    try:
+        done = await learner.send("POST", f"/api/v2/adaptive/path/{path.path_id}/complete", Completion, step)
+    except Refused as error:
+        if error.code != "INVALID_REQUEST":
+            raise
+        steps = ", ".join(f"{one.chapter_id}/{one.section_id}" for one in path.recommendations)
+        raise NothingThere(f"That section is no step of the current path. Its steps are: {steps}.") from error
+    coming = done.next_recommendation and _step(done.next_recommendation, await _titles(learner))
+    shown = StepDone(
+        completed_steps=done.completed_recommendations,
+        total_steps=done.total_recommendations,
+        percent=done.completion_percentage,
+        next_step=coming,
+    )
+    after = f" Next: {coming.chapter_title}, {coming.section_id}." if coming else " The path is complete."
+    return said(f"{shown.completed_steps} of {shown.total_steps} steps are done.{after}", shown)
+
+
+async def _newest(learner: Learner) -> AdaptivePathWithProgress | None:
+    found = await learner.get("/api/v2/adaptive/paths", AdaptivePaths, limit=1)
+    return found.paths[0] if found.paths else None
+
+
+async def _titles(learner: Learner) -> dict[str, str]:
+    course = await learner.get("/api/v1/chapters", ChapterList)
+    return {chapter.chapter_id: chapter.title for chapter in course.chapters}
+
+
+def _step(one: Recommendation, titles: dict[str, str]) -> PathStep:
+    return PathStep(
+        chapter_id=one.chapter_id,
+        section_id=one.section_id,
+        chapter_title=titles.get(one.chapter_id, one.chapter_id),
+        reason=one.reason,
+        impact=one.estimated_impact,
+        minutes=one.estimated_time_minutes,
+    )
+
+
+def _shown(path: AdaptivePath, titles: dict[str, str], *, completed: int) -> LearningPath:
+    return LearningPath(
+        status=path.status,
+        steps=[_step(one, titles) for one in sorted(path.recommendations, key=lambda one: one.priority)],
+        completed_steps=completed,
+        total_minutes=path.metadata.estimated_total_time_minutes,
+        reasoning=path.reasoning,
+    )
+
+
+def _words(path: LearningPath) -> str:
+    lines = [
+        f"{number}. {step.chapter_title}, {step.section_id} ({step.chapter_id}), {step.minutes} min: {step.reason}"
+        for number, step in enumerate(path.steps, start=1)
+    ]
+    head = f"Your learning path ({path.completed_steps} of {len(path.steps)} steps done"
+    head += "):" if path.status == "active" else f"; {path.status}):"
+    return "\n".join([head, *lines, *([path.reasoning] if path.reasoning else [])])

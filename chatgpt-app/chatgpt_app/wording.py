@@ -1,0 +1,93 @@
+"""What went wrong, in words a learner can act on: what happened, and what to do next. No code, price or plan's name."""
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from chatgpt_app.errors import NothingThere, Refused, SignedOut, Unreachable
+
+NOT_OPEN = "This is not part of your current plan."
+OPEN_CHAPTERS = "Use list_chapters to see which chapters are open to you and go on with one of those."
+TRY_AGAIN = "Please try again in a minute; nothing was lost."
+SIGN_IN = "You are signed out of Course Companion. Please connect it again to go on; everything you did is kept."
+
+# Where the API's own message fits a learner and holds nothing a listing may not show, it is said as it is.
+API_SPEAKS = {"RESOURCE_NOT_FOUND", "INSUFFICIENT_DATA", "INVALID_ANSWER_LENGTH", "INVALID_SUBMISSION"}
+API_SPEAKS |= {"LLM_SERVICE_UNAVAILABLE", "SERVICE_BUSY", "VALIDATION_ERROR", "INVALID_REQUEST", "ATTEMPTS_EXHAUSTED"}
+
+NEXT_STEP = {
+    "RESOURCE_NOT_FOUND": "Call it again with one of those.",
+    "PATH_NOT_FOUND": "Use get_learning_path to see the current path.",
+    "QUESTION_NOT_FOUND": "Use list_open_questions for the questions there are.",
+    "SUBMISSION_NOT_FOUND": "Use list_open_questions to choose a question and submit_answer to answer it.",
+    "ATTEMPTS_EXHAUSTED": "Read the feedback with get_feedback, or choose another question with list_open_questions.",
+    "INVALID_ANSWER_LENGTH": "Change the length and submit it again; nothing was counted.",
+    "VALIDATION_ERROR": "Correct this and call the tool again.",
+    "INVALID_REQUEST": "Correct this and call the tool again.",
+    "INSUFFICIENT_DATA": "Take a quiz with get_quiz, then ask for the path again.",
+}
+WHAT_HAPPENED = {
+    "PATH_NOT_FOUND": "There is no such learning path.",
+    "QUESTION_NOT_FOUND": "There is no such open question in this course.",
+    "SUBMISSION_NOT_FOUND": "There is no answer of yours to this question.",
+    "FEATURE_DISABLED": "This part of the course is switched off at the moment. Everything else works.",
+    "SERVICE_BUDGET_EXHAUSTED": "This part of the course rests until next month. Reading, quizzes and progress go on.",
+    "SPEND_CEILING_REACHED": "You have used all of this month's graded work. Reading, quizzes and progress go on.",
+    "IDEMPOTENCY_CONFLICT": "This was asked for before in another form. Please look at the result of that first.",
+}
+
+
+def explain(error: BaseException) -> str:
+    """What an expected error means for the learner, ending with a next step."""
+    match error:
+        case NothingThere():
+            return str(error)
+        case SignedOut():
+            return SIGN_IN
+        case Refused():
+            return _refused(error)
+        case ValidationError():
+            return _arguments(error)
+        case Unreachable():
+            return f"The course can not be reached at the moment. {TRY_AGAIN}"
+        case _:
+            return f"Something went wrong on our side. {TRY_AGAIN}"
+
+
+def _refused(error: Refused) -> str:
+    match error.code:
+        case "ACCESS_DENIED" | "PREMIUM_REQUIRED":
+            return f"{NOT_OPEN} {OPEN_CHAPTERS}"
+        case "RATE_LIMIT_EXCEEDED":
+            return _used_up(error)
+        case code if code in API_SPEAKS | WHAT_HAPPENED.keys():
+            happened = WHAT_HAPPENED.get(code) or str(error.body.get("message", ""))
+            return " ".join(part for part in (happened, *_details(error), NEXT_STEP.get(code)) if part)
+        case _:
+            return f"Something went wrong on our side. {TRY_AGAIN}"
+
+
+def _details(error: Refused) -> list[str]:
+    """What the API knows beyond its message: a suggestion, or which fields were wrong."""
+    fallback = error.detail("fallback") or {}
+    found = [error.detail("suggestion"), fallback.get("suggestion")]
+    fields = error.detail("fields") or []
+    found += [f"{field.get('field')}: {field.get('message')}." for field in fields if isinstance(field, dict)]
+    return [str(text) for text in found if text]
+
+
+def _used_up(error: Refused) -> str:
+    quota = error.detail("quota")
+    if not quota:
+        return "Many requests came in a short time. Please wait a few minutes and go on then."
+    what = "learning paths" if "path" in str(quota.get("feature")) else "graded answers"
+    again = datetime.fromisoformat(str(quota["reset_date"])).strftime("%-d %B")
+    return (
+        f"This month's {quota['limit']} {what} are used up. There are new ones from {again}; reading and quizzes go on."
+    )
+
+
+def _arguments(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    told = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in problems)
+    return f"The tool was called with something it does not take ({told}). Correct this and call it again."
