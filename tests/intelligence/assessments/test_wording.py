@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,15 @@ def test_the_answer_key_never_reaches_the_student() -> None:
     everything = " ".join([*told.strengths, *told.improvements, told.detailed_feedback]).casefold()
     assert "cross encoder keeps the best five" not in everything
     assert told.detailed_feedback == "Nearly. Go on."
+
+
+@pytest.mark.parametrize("cut", ["\n", ". ", "! "])
+def test_a_key_told_in_small_pieces_is_told_all_the_same(cut: str) -> None:
+    words = SECRET.split()
+    pieces = cut.join(" ".join(words[start : start + 4]) for start in range(0, len(words), 4))
+    told = worded("full", "partial", "none", words=Words([], [pieces], f"Nearly.\n{pieces}\nGo on."))
+    assert told.detailed_feedback.split() == ["Nearly.", "Go", "on."]
+    assert told.improvements == worded("full", "partial", "none", words=Words([], [], "")).improvements
 
 
 def test_praise_for_a_credit_that_was_taken_away_is_left_out() -> None:

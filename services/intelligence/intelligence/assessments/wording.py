@@ -41,10 +41,11 @@ def feedback(
 ) -> Feedback:
     """The feedback to a grade. ``titles``: section id to title, for what to read again.
 
-    A sentence of the model that shares six words in a row with the answer key, and did not take them from the student,
-    is left out.
+    A sentence of the model that shares six words in a row with the answer key, and took them neither from the student
+    nor from what every student may read, is left out.
     """
-    key = _key_phrases(rubric) - _phrases(answer) - _phrases(question)
+    public = (answer, question, *(one.name for one in rubric.criteria))
+    key = _key_phrases(rubric).difference(*map(_phrases, public))
     whys = [_without_key(one.why, key) or _plain_why(one) for one in grade.criteria]
     missed = [
         f"{one.criterion.name}: {why}" for one, why in zip(grade.criteria, whys, strict=True) if one.level != "full"
@@ -96,7 +97,22 @@ def _items(texts: Iterable[str], key: set[tuple[str, ...]]) -> list[str]:
 
 
 def _without_key(text: str, key: set[tuple[str, ...]]) -> str:
-    return "".join(sentence for sentence in sentences(text) if not _phrases(sentence) & key).strip()
+    """The text without its sentences that take part in a run of the key, also a run that spreads over several."""
+    words = list(_WORDS.finditer(text))
+    folded = [word.group().casefold() for word in words]
+    told = {
+        place
+        for start in range(len(words) - LEAK_WORDS + 1)
+        if tuple(folded[start : start + LEAK_WORDS]) in key
+        for place in range(words[start].start(), words[start + LEAK_WORDS - 1].end())
+    }
+    kept, position = [], 0
+    for sentence in sentences(text):
+        end = position + len(sentence)
+        if told.isdisjoint(range(position, end)):
+            kept.append(sentence)
+        position = end
+    return "".join(kept).strip()
 
 
 def _key_phrases(rubric: Rubric) -> set[tuple[str, ...]]:
