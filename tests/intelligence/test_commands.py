@@ -68,7 +68,7 @@ async def model() -> AsyncIterator[tuple[ScriptedProvider, str]]:
         yield scripted, url
 
 
-@pytest.mark.parametrize("command", ["worker", "check-model", "cost-alerts", "purge"])
+@pytest.mark.parametrize("command", ["worker", "check-model", "cost-alerts", "purge", "self-check"])
 def test_each_command_explains_itself_also_without_settings(command: str) -> None:
     ended = CliRunner().invoke(app, [command, "--help"], env={"INTELLIGENCE_DATABASE_URL": ""})
     assert ended.exit_code == 0
@@ -232,6 +232,17 @@ async def test_purge_erases_texts_and_keys_and_keeps_numbers(
     assert (wet.code, wet.err) == (0, "")
     assert await rows(kept, student) == [{"texts": 1, "keys": 1, "numbers": 3}]
     assert (await run("purge", "--days", "0")).code != 0
+
+
+async def test_the_self_check_prints_each_sum_and_fails_when_two_differ(
+    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database
+) -> None:
+    await spend(intelligence_database, await make_student(), "0.02")  # a row in the ledger that nobody was charged for
+    ended = await run("self-check", "--months", "1")
+    assert ended.code == 1
+    assert re.search(r"spent USD of each student .* DIFFERS for \d+ students", ended.out)
+    assert re.search(r"held USD of each student +0 +0$", ended.out, re.MULTILINE)
+    assert re.fullmatch(r"\d+ of 15 sums differ\.", ended.err.strip())
 
 
 async def test_a_missing_database_is_one_line_and_a_failure(run: Run) -> None:

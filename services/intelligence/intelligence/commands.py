@@ -17,7 +17,7 @@ from intelligence import health, llm, processes
 from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
-from intelligence.usage import alerts, metering, purge, sweeper
+from intelligence.usage import alerts, metering, purge, self_check, sweeper
 
 app = typer.Typer(
     help="Operator's commands of the intelligence service.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -82,6 +82,26 @@ def purge_old(
 ) -> None:
     """Erase texts sent to and received from the model, and used idempotency keys. Numbers stay for ever."""
     _run(partial(_purge, days, dry_run=dry_run))
+
+
+@app.command("self-check")
+def check_sums(
+    months: Annotated[int, typer.Option(min=1, max=120, help="How many months, the current one first.")] = 2,
+) -> None:
+    """Compare ledger, students, installation, units and what operators see; made for cron at night.
+
+    Prints each sum as it was booked and as it is counted now. Exits with 1 when two differ.
+    """
+    sums = _run(partial(_check_sums, months))
+    typer.echo("\n".join(self_check.table(sums)))
+    if wrong := sum(not one.agrees for one in sums):
+        _fail(f"{wrong} of {len(sums)} sums differ.")
+    typer.echo(f"All {len(sums)} sums agree.")
+
+
+async def _check_sums(months: int) -> list[self_check.Sum]:
+    async with transaction() as session:
+        return await self_check.check(session, months=months)
 
 
 async def _work() -> None:
