@@ -136,6 +136,24 @@ async def test_a_newer_version_is_found_and_the_older_stays_readable(publish: Pu
     assert (await content.course_version("v1")).course.title == "Tiny v1"
 
 
+async def test_a_version_wanted_by_many_at_once_is_read_once(publish: Publish) -> None:
+    publish("v1")
+    publish("v2")
+    wanted = [content.course_version("v1") for _ in range(8)]
+    assert len({id(course) for course in await asyncio.gather(*wanted, content.course_version("v1"))}) == 1
+    current, named = await asyncio.gather(content.current_course(), content.course_version("v2"))
+    assert current is named
+
+
+async def test_a_version_that_can_not_be_read_now_may_be_later(publish: Publish, tmp_path: Path) -> None:
+    publish("v1")
+    (tmp_path / "v1/course.json").rename(tmp_path / "aside")
+    failed = await asyncio.gather(*(content.course_version("v1") for _ in range(4)), return_exceptions=True)
+    assert {type(one) for one in failed} == {CourseUnavailable}
+    (tmp_path / "aside").rename(tmp_path / "v1/course.json")
+    assert (await content.course_version("v1")).course.title == "Tiny v1"
+
+
 async def test_a_broken_version_leaves_the_old_one_in_place(publish: Publish, caplog: pytest.LogCaptureFixture) -> None:
     publish("v1")
     await content.current_course()

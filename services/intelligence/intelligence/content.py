@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
-from intelligence.storage import Storage, StorageError, open_storage
+from intelligence.storage import StorageError, open_storage
 from shared_schemas.course import (
     AssessmentSet,
     Course,
@@ -83,6 +83,7 @@ class _Library:
         self.checked_at = float("-inf")
         self.lock = asyncio.Lock()
         self.refresh: asyncio.Task[None] | None = None
+        self.loading: dict[str, asyncio.Task[LoadedCourse]] = {}
 
 
 _library = _Library()
@@ -103,22 +104,19 @@ async def current_course() -> LoadedCourse:
 
 async def course_version(content_version: str) -> LoadedCourse:
     """One version of the course by name, published now or before."""
-    known = _library.versions.get(content_version)
-    if known is not None:
-        return known
-    async with open_storage(get_settings()) as storage:
-        try:
-            return await _load(storage, content_version)
-        except (StorageError, ValidationError) as error:
-            logger.warning("version %s of the course can not be read: %s", content_version, type(error).__name__)
-            raise CourseUnavailable from error
+    try:
+        return await _version(content_version)
+    except (StorageError, ValidationError) as error:
+        logger.warning("version %s of the course can not be read: %s", content_version, type(error).__name__)
+        raise CourseUnavailable from error
 
 
 def forget() -> None:
     """Drop every loaded version; the next use reads again."""
     global _library  # noqa: PLW0603  # one library a process, replaced as a whole
-    if _library.refresh is not None:
-        _library.refresh.cancel()
+    for reading in (_library.refresh, *_library.loading.values()):
+        if reading is not None:
+            reading.cancel()
     _library = _Library()
 
 
@@ -134,29 +132,40 @@ async def _refresh() -> None:
 
 
 async def _load_published() -> None:
-    async with open_storage(get_settings()) as storage:
-        try:
+    try:
+        async with open_storage(get_settings()) as storage:
             pointer = CoursePointer.model_validate_json(await storage.read("course.json"))
-            _library.checked_at = time.monotonic()
-            _library.published = _library.versions.get(pointer.content_version) or await _load(
-                storage, pointer.content_version
-            )
-        except (StorageError, ValidationError) as error:
-            _library.checked_at = time.monotonic()
-            logger.warning("the published course can not be read: %s", type(error).__name__)
-            raise CourseUnavailable from error
+        _library.published = await _version(pointer.content_version)
+    except (StorageError, ValidationError) as error:
+        logger.warning("the published course can not be read: %s", type(error).__name__)
+        raise CourseUnavailable from error
+    finally:
+        _library.checked_at = time.monotonic()
 
 
-async def _load(storage: Storage, version: str) -> LoadedCourse:
-    course = Course.model_validate_json(await storage.read(f"{version}/course.json"))
+async def _version(name: str) -> LoadedCourse:
+    """A version from memory, or read now: once, however many ask for it meanwhile."""
+    known = _library.versions.get(name)
+    if known is not None:
+        return known
+    loading = _library.loading
+    if name not in loading:
+        loading[name] = asyncio.create_task(_load(name))
+        loading[name].add_done_callback(lambda _: loading.pop(name))
+    return await asyncio.shield(loading[name])
+
+
+async def _load(version: str) -> LoadedCourse:
     assessments: dict[str, AssessmentSet] = {}
     rubrics: dict[str, Rubric] = {}
-    for chapter in course.chapters:
-        assessments[chapter.chapter_id] = AssessmentSet.model_validate_json(
-            await storage.read(f"{version}/assessments/{chapter.assessment_file}")
-        )
-        rubric_set = RubricSet.model_validate_json(await storage.read(f"{version}/rubrics/{chapter.assessment_file}"))
-        rubrics |= {rubric.question_id: rubric for rubric in rubric_set.rubrics}
+    async with open_storage(get_settings()) as storage:
+        course = Course.model_validate_json(await storage.read(f"{version}/course.json"))
+        for chapter in course.chapters:
+            assessments[chapter.chapter_id] = AssessmentSet.model_validate_json(
+                await storage.read(f"{version}/assessments/{chapter.assessment_file}")
+            )
+            read = RubricSet.model_validate_json(await storage.read(f"{version}/rubrics/{chapter.assessment_file}"))
+            rubrics |= {rubric.question_id: rubric for rubric in read.rubrics}
     loaded = LoadedCourse(course=course, assessments=assessments, rubrics=rubrics)
     if len(_library.versions) >= VERSIONS_KEPT:
         _library.versions.pop(next(iter(_library.versions)))

@@ -52,10 +52,14 @@ async def test_redis_remembers_for_a_day_but_postgresql_decides(world: World) ->
     key = f"adaptive_path:{student.student_id}"
     try:
         assert 86_300 < await redis.ttl(key) <= 86_400
+        assert json.loads(await redis.get(key) or "") == {"path_id": first["path_id"]}, (
+            "nothing that outlives an account"
+        )
         await redis.delete(key)
         assert (await student.post("/adaptive/path")).json()["path_id"] == first["path_id"]
-        await redis.set(key, "not a path")
-        assert (await student.post("/adaptive/path")).json()["path_id"] == first["path_id"]
+        for odd in ("not a path", "[]", '{"path_id": 7}', json.dumps({"path_id": str(uuid4())})):
+            await redis.set(key, odd)
+            assert (await student.post("/adaptive/path")).json()["path_id"] == first["path_id"]
     finally:
         await redis.aclose()
     await student.post("/adaptive/path", {"force_refresh": True})

@@ -128,10 +128,9 @@ class _Work:
 
 async def _give_again(work: _Work) -> AdaptivePath | None:
     """The student's last path with a quota unit taken for it, or None when it no longer fits."""
-    path = await stored.recall(work.learner.student_id)
+    remembered = await stored.recall(work.learner.student_id)
     async with transaction() as session:
-        if path is None or not _fits(path, work) or not await stored.is_active(session, path.path_id):
-            path = await stored.latest_active(session, work.learner.student_id)
+        path = await stored.find_active(session, work.learner.student_id, remembered=remembered)
         if path is None or not _fits(path, work):
             return None
         answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)

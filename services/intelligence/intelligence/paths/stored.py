@@ -1,6 +1,9 @@
-"""A path as it is kept: in PostgreSQL for good, and in Redis for the 24 hours in which it is given again."""
+"""A path as it is kept: in PostgreSQL for good; Redis holds its id for the 24 hours in which it is given again.
 
-from typing import Any
+What a path says of its student stands in PostgreSQL alone, and goes with the account. The key in Redis that outlives it
+by at most a day holds a random number that leads nowhere.
+"""
+
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -30,6 +33,12 @@ class StoredPath(BaseModel):
     basis: dict[str, int]
     generated_at: AwareDatetime
     expires_at: AwareDatetime
+
+
+class Remembered(BaseModel):
+    """What Redis holds of a student's path."""
+
+    path_id: UUID
 
 
 def answer(path: StoredPath, *, cached: bool, include_reasoning: bool, status: PathStatus = "active") -> AdaptivePath:
@@ -80,37 +89,32 @@ def is_outdated(path: StoredPath, snapshot: LearnerSnapshot) -> bool:
     )
 
 
-async def latest_active(session: AsyncSession, student_id: UUID) -> StoredPath | None:
-    """The student's path of the last 24 hours, unless it has been completed."""
-    row = await session.scalar(
-        select(PathRow)
-        .where(PathRow.student_id == student_id, PathRow.status == "active", PathRow.expires_at > func.now())
-        .order_by(PathRow.generated_at.desc())
-        .limit(1)
+async def find_active(session: AsyncSession, student_id: UUID, *, remembered: UUID | None) -> StoredPath | None:
+    """The student's path of the last 24 hours, unless it has been completed: the remembered one, if it is still that.
+
+    PostgreSQL has the last word.
+    """
+    mine = select(PathRow).where(
+        PathRow.student_id == student_id, PathRow.status == "active", PathRow.expires_at > func.now()
     )
+    row = None
+    if remembered is not None:
+        row = await session.scalar(mine.where(PathRow.path_id == remembered))
+    if row is None:
+        row = await session.scalar(mine.order_by(PathRow.generated_at.desc()).limit(1))
     return StoredPath.model_validate(row) if row else None
 
 
-async def is_active(session: AsyncSession, path_id: UUID) -> bool:
-    """Whether this path may still be given again: what Redis remembers counts only if PostgreSQL agrees."""
-    found = await session.scalar(
-        select(PathRow.path_id).where(
-            PathRow.path_id == path_id, PathRow.status == "active", PathRow.expires_at > func.now()
-        )
-    )
-    return found is not None
-
-
 async def remember(path: StoredPath) -> None:
-    """Keep the path in Redis for 24 hours."""
-    await cache.put_json(_key(path.student_id), path.model_dump(mode="json"), ttl_seconds=CACHE_SECONDS)
+    """Keep in Redis, for 24 hours, which path is the student's: its id alone, which says nothing of anybody."""
+    value = Remembered(path_id=path.path_id).model_dump(mode="json")
+    await cache.put_json(_key(path.student_id), value, ttl_seconds=CACHE_SECONDS)
 
 
-async def recall(student_id: UUID) -> StoredPath | None:
-    """What Redis remembers, if it does and it can be read."""
-    value: Any = await cache.get_json(_key(student_id))
+async def recall(student_id: UUID) -> UUID | None:
+    """Which path Redis remembers, if it does."""
     try:
-        return None if value is None else StoredPath.model_validate(value)
+        return Remembered.model_validate(await cache.get_json(_key(student_id))).path_id
     except ValidationError:
         return None
 
