@@ -75,16 +75,17 @@ async def test_a_failure_frees_the_key(configure: Configure, student: UUID) -> N
 
 
 async def test_a_dead_request_gives_way_when_its_lease_has_run_out(configure: Configure, student: UUID) -> None:
-    forever = asyncio.Event()
+    claimed, forever = asyncio.Event(), asyncio.Event()
 
     async def dies(_: Claim) -> tuple[int, Made]:
+        claimed.set()
         await forever.wait()
         return 200, Made(number=0)
 
     dead = asyncio.create_task(
         idempotency.run_once("key", student_id=student, request_digest="d", work=dies, lease_seconds=0.3)
     )
-    await asyncio.sleep(0.1)
+    await claimed.wait()
     work = Counter()
     assert (await once(work, student)).status_code == 201
     forever.set()
