@@ -25,6 +25,9 @@ GRANTS: dict[str, dict[str, str]] = {
         "core_idempotency_keys": READ_WRITE,
         "account_mails": READ_WRITE,
         "throttles": READ_WRITE,
+        "oauth_clients": READ_WRITE,
+        "oauth_consents": READ_WRITE,
+        "oauth_grants": READ_WRITE,
     },
     INTELLIGENCE_ROLE: {
         "alembic_version": "SELECT",

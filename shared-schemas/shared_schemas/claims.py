@@ -10,6 +10,7 @@ from shared_schemas.wire import Request, Response
 
 SubscriptionTier = Literal["free", "premium", "pro"]
 Role = Literal["student", "admin"]
+Audience = Literal["api", "app"]
 
 
 class Learner(Response):
@@ -32,6 +33,10 @@ class Learner(Response):
 
 
 class ResolveRequest(Request):
-    """A bearer token that intelligence or the ChatGPT app was shown, to be resolved by core."""
+    """A bearer token that intelligence or the ChatGPT app was shown, to be resolved by core.
+
+    ``audience`` says who was shown it: a token for the one is worth nothing to the other.
+    """
 
     token: str = Field(min_length=1, max_length=4096)
+    audience: Audience = "api"

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
         ("/api/v2/usage/quota", "intelligence"),
         ("/api/v2/assessments/feedback/5b/events", "intelligence"),
         ("/mcp", "chatgpt-app"),
-        ("/.well-known/oauth-protected-resource", "chatgpt-app"),
-        ("/.well-known/oauth-protected-resource/mcp", "chatgpt-app"),
+        ("/.well-known/oauth-protected-resource", "core"),
+        ("/.well-known/oauth-protected-resource/mcp", "core"),
+        ("/.well-known/oauth-authorization-server", "core"),
+        ("/oauth/authorize?client_id=https%3A%2F%2Fchatgpt.com%2Foauth%2Fclient.json", "core"),
+        ("/oauth/token", "core"),
     ],
 )
 async def test_each_prefix_reaches_its_service_with_the_target_unchanged(
@@ -67,6 +70,9 @@ async def test_each_prefix_reaches_its_service_with_the_target_unchanged(
         "/mcp/",
         "/mcp-other",
         "/.well-known/anything",
+        "/oauth",
+        "/oauth/../internal/v1/oauth/token",
+        "/internal/v1/oauth/token",
         "/gateway-error",
         "/nginx.conf",
         "/favicon.ico",

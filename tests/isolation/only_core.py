@@ -17,8 +17,8 @@ from uuid import UUID
 
 import httpx
 
-from core.auth.mail_tokens import mint
 from core.auth.mails import Kind
+from core.auth.single_use import mint
 from devstack import services
 from devstack.plan import CannotStart
 from devstack.stack import Stack, remove_data

@@ -12,6 +12,9 @@ from fastapi_swagger import patch_fastapi
 from core import errors, health
 from core.access.router import admin_router
 from core.access.router import router as access_router
+from core.auth.oauth.pages import pages_router
+from core.auth.oauth.router import exchange_router
+from core.auth.oauth.router import router as oauth_router
 from core.auth.outbox import Outbox
 from core.auth.passwords import Passwords
 from core.auth.router import router as auth_router
@@ -39,6 +42,9 @@ ROUTERS = [
     access_router,
     admin_router,
     learners_router,
+    oauth_router,
+    pages_router,
+    exchange_router,
     health.router,
 ]
 REFUSALS: dict[int | str, dict[str, Any]] = {

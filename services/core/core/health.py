@@ -10,7 +10,7 @@ from core.database import Database, DatabaseUnavailable, RequestDatabase
 from core.security import RequestSettings
 from shared_schemas.health import Health, Readiness
 
-NEEDED_REVISION = "005_account_recovery"
+NEEDED_REVISION = "008_oauth"
 
 router = APIRouter(prefix="/api/v1/health", tags=["health"])
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, PrimaryKeyConstraint, func, text
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Text
 
@@ -203,6 +203,54 @@ class AccountMail(Base):
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     sent_at: Mapped[datetime | None]
+
+
+class OAuthClient(Base):
+    """A program that may ask students for access: one that registered itself, or one whose document was read.
+
+    ``fresh_until`` is when a document has to be read again; who registered has none.
+    """
+
+    __tablename__ = "oauth_clients"
+    __table_args__ = (
+        CheckConstraint("length(client_id) BETWEEN 1 AND 2000", name="client_id_length"),
+        CheckConstraint("length(client_name) <= 200", name="client_name_length"),
+        CheckConstraint("cardinality(redirect_uris) BETWEEN 1 AND 20", name="redirect_uris"),
+    )
+
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    client_name: Mapped[str | None]
+    redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    fresh_until: Mapped[datetime | None]
+
+
+class OAuthConsent(Base):
+    """That a student let a client in, and to what."""
+
+    __tablename__ = "oauth_consents"
+    __table_args__ = (PrimaryKeyConstraint("student_id", "client_id"),)
+
+    student_id: Mapped[UUID] = _student()
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.client_id"), index=True)
+    scope: Mapped[str]
+    granted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class OAuthGrant(Base):
+    """What makes a session a client's: its authorization code opens it once, with exactly these values."""
+
+    __tablename__ = "oauth_grants"
+
+    session_id: Mapped[UUID] = mapped_column(
+        ForeignKey("sessions.session_id", ondelete="CASCADE"), primary_key=True, nullable=False
+    )
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.client_id"), index=True)
+    redirect_uri: Mapped[str]
+    code_challenge: Mapped[str]
+    scope: Mapped[str]
+    resource: Mapped[str]
+    redeemed_at: Mapped[datetime | None]
 
 
 class Throttle(Base):

@@ -13,7 +13,7 @@ from core.database import RequestDatabase
 from core.errors import ServiceError
 from core.limits import RateLimitExceeded
 from core.settings import Settings
-from core.tokens import InvalidToken, read_access_token
+from core.tokens import AUDIENCE, InvalidToken, read_access_token
 from shared_schemas.claims import Learner
 
 # Asked with every request, and so without the ORM: one round trip for session, role and entitlement.
@@ -60,10 +60,13 @@ async def request_settings(request: Request) -> Settings:
 RequestSettings = Annotated[Settings, Depends(request_settings)]
 
 
-async def resolve(session: AsyncSession, token: str, *, settings: Settings) -> Learner:
-    """Who a bearer token belongs to, with the entitlement of this moment; Unauthorized when nobody's, or signed out."""
+async def resolve(session: AsyncSession, token: str, *, settings: Settings, audience: str = AUDIENCE) -> Learner:
+    """Who a bearer token for ``audience`` belongs to, with the entitlement of this moment.
+
+    Unauthorized when nobody's, signed out, or meant for another audience.
+    """
     try:
-        claims = read_access_token(token, secrets=settings.token_secrets)
+        claims = read_access_token(token, secrets=settings.token_secrets, audience=audience)
     except InvalidToken as error:
         raise Unauthorized from error
     found = await session.execute(LIVE_SESSION, {"session_id": claims.session_id, "student_id": claims.student_id})

@@ -66,6 +66,7 @@ class Settings(ContentSettings):
     core_service_token: SecretStr = SecretStr("")
     password_hash_threads: int = Field(default=2, ge=1, le=16)
     sign_in_limits_scale: float = Field(default=1, gt=0)
+    oauth_client_hosts: str = "chatgpt.com"
 
     smtp_server: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -112,6 +113,16 @@ class Settings(ContentSettings):
     def upgrade_url(self) -> str:
         """Where a student reads what the plans hold."""
         return f"{self.public_url}/api/v1/access/upgrade"
+
+    @property
+    def app_resource(self) -> str:
+        """The ChatGPT app as OAuth names it: where it stands, and the audience of the tokens it takes."""
+        return f"{self.public_url}/mcp"
+
+    @property
+    def trusted_client_hosts(self) -> set[str]:
+        """The hosts whose client documents are read, with their port where it is not 443."""
+        return {host.strip().lower() for host in self.oauth_client_hosts.split(",") if host.strip()}
 
     @property
     def token_secrets(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Access and refresh tokens: minted and read here, and nothing else. No I/O.
 
-An access token is a JWT that names a student and a session, never a tier or a role. A refresh token is
+An access token is a JWT that names a student, a session and its audience: the API, or the ChatGPT app; never a tier or
+a role. A token for one of them is worth nothing to the other. A refresh token is
 ``<session_id>.<generation>.<mac>``: nothing secret has to be stored, and the next generation is one update away.
 The first key of ``secrets`` signs and every one verifies, so that a key can be replaced while people are signed in.
 """
@@ -22,6 +23,7 @@ ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 REQUIRED_CLAIMS = ["sub", "sid", "aud", "iss", "iat", "exp"]
 LONGEST_TOKEN = 4096
 REFRESH_PURPOSE = b"course-companion refresh token"
+OAUTH_REFRESH_PURPOSE = b"course-companion refresh token of an OAuth client"
 
 
 class InvalidToken(Exception):
@@ -45,21 +47,32 @@ class RefreshClaims:
     generation: int
 
 
-def mint_access_token(*, student_id: UUID, session_id: UUID, secret: str, now: datetime) -> str:
-    """A bearer token, valid for an hour from ``now``."""
+def mint_access_token(
+    *,
+    student_id: UUID,
+    session_id: UUID,
+    secret: str,
+    now: datetime,
+    audience: str = AUDIENCE,
+    lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
+) -> str:
+    """A bearer token for ``audience``, valid from ``now``; by default for the API, and an hour."""
     claims = {
         "sub": str(student_id),
         "sid": str(session_id),
-        "aud": AUDIENCE,
+        "aud": audience,
         "iss": ISSUER,
         "iat": int(now.timestamp()),
-        "exp": int((now + ACCESS_TOKEN_LIFETIME).timestamp()),
+        "exp": int((now + lifetime).timestamp()),
     }
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def read_access_token(token: str, *, secrets: Sequence[str]) -> AccessClaims:
-    """The claims of a token that one of ``secrets`` signed and that has not run out; InvalidToken for anything else."""
+def read_access_token(token: str, *, secrets: Sequence[str], audience: str = AUDIENCE) -> AccessClaims:
+    """The claims of a token for ``audience`` that one of ``secrets`` signed and that has not run out.
+
+    InvalidToken for anything else.
+    """
     if len(token) > LONGEST_TOKEN:
         raise InvalidToken
     for secret in secrets:
@@ -68,7 +81,7 @@ def read_access_token(token: str, *, secrets: Sequence[str]) -> AccessClaims:
                 token,
                 secret,
                 algorithms=[ALGORITHM],
-                audience=AUDIENCE,
+                audience=audience,
                 issuer=ISSUER,
                 options={"require": REQUIRED_CLAIMS},
             )
@@ -84,16 +97,16 @@ def read_access_token(token: str, *, secrets: Sequence[str]) -> AccessClaims:
     raise InvalidToken
 
 
-def mint_refresh_token(claims: RefreshClaims, *, secret: str) -> str:
-    """The refresh token of one generation of one session: always the same for the same claims and key."""
+def mint_refresh_token(claims: RefreshClaims, *, secret: str, purpose: bytes = REFRESH_PURPOSE) -> str:
+    """The refresh token of one generation of one session: always the same for the same claims, key and purpose."""
     named = f"{claims.session_id}.{claims.generation}"
-    return f"{named}.{_mac(named, secret)}"
+    return f"{named}.{_mac(named, secret, purpose)}"
 
 
-def read_refresh_token(token: str, *, secrets: Sequence[str]) -> RefreshClaims:
-    """The claims of a refresh token that core made, current or not; InvalidToken for anything else."""
+def read_refresh_token(token: str, *, secrets: Sequence[str], purpose: bytes = REFRESH_PURPOSE) -> RefreshClaims:
+    """The claims of a refresh token that core made for ``purpose``, current or not; InvalidToken for anything else."""
     named, _, mac = token.rpartition(".")
-    if not any(hmac.compare_digest(_mac(named, secret).encode(), mac.encode()) for secret in secrets):
+    if not any(hmac.compare_digest(_mac(named, secret, purpose).encode(), mac.encode()) for secret in secrets):
         raise InvalidToken
     session_id, _, generation = named.partition(".")
     return RefreshClaims(session_id=UUID(session_id), generation=int(generation))
@@ -105,6 +118,6 @@ def keyed_digest(data: bytes, *, purpose: bytes, secret: str) -> bytes:
     return hmac.digest(key, data, hashlib.sha256)
 
 
-def _mac(named: str, secret: str) -> str:
-    digest = keyed_digest(named.encode(), purpose=REFRESH_PURPOSE, secret=secret)
+def _mac(named: str, secret: str, purpose: bytes) -> str:
+    digest = keyed_digest(named.encode(), purpose=purpose, secret=secret)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -8,6 +8,7 @@ import pytest
 from migrations.grants import CORE_ROLE, GRANTS
 from tests.core.accounts.conftest import AUTH, House
 from tests.core.conftest import PASSWORD, Student
+from tests.core.oauth.browsing import Browser, grant, register
 
 TEXT_TYPES = ("text", "jsonb", "json", "bytea", "character varying", "uuid", "ARRAY", "name")
 
@@ -36,6 +37,7 @@ async def full_life(house: House, word: str) -> Student:
     )
     assert taken.status_code == 200, taken.text
     await house.forget(student)
+    await grant(Browser(house.client), await register(house.client), student.email)
     statements = [
         "INSERT INTO milestones VALUES ($1, 'first_chapter') ON CONFLICT DO NOTHING",
         """INSERT INTO subscription_changes (student_id, previous_tier, new_tier, changed_by)
@@ -114,6 +116,7 @@ async def test_the_text_of_a_deleted_student_is_nowhere_in_the_database(house: H
         *("adaptive_paths.reasoning", "assessment_submissions.answer_text", "assessment_feedback.detailed_feedback"),
         *("llm_exchanges.request_body", "llm_exchanges.response_text", "llm_usage_logs.student_id"),
         *("account_mails.student_id", "sessions.student_id", "subscription_changes.changed_by"),
+        "oauth_consents.student_id",
     }
     sums = "SELECT count(*), sum(cost_usd), sum(tokens_total) FROM llm_usage_logs"
     ledger = await house.owner.fetchrow(sums)

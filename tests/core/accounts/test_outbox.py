@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from core.auth import mails
-from core.auth.mail_tokens import mint
 from core.auth.outbox import CLAIM, LEASE, Outbox, pause_after
+from core.auth.single_use import mint
 from core.database import Database
 from core.mail import SEND_SECONDS, Mailer
 from core.settings import Settings

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.auth import mail_tokens
+from core.auth import single_use
 from core.errors import ServiceError
 from core.models import AccountMail, Student
 from core.settings import Settings
@@ -91,7 +91,7 @@ async def post(session: AsyncSession, *, kind: Kind, student_id: UUID | None) ->
 def compose(*, mail_id: UUID, kind: Kind, recipient: str, expires_at: datetime, settings: Settings) -> EmailMessage:
     """The mail of one row, with its token. Its Message-ID is always the same, should it have to be sent again."""
     letter = LETTERS[kind]
-    token = mail_tokens.mint(mail_id, kind=kind, secret=settings.token_secrets[0]) if letter.carries_token else ""
+    token = single_use.mint(mail_id, kind=kind, secret=settings.token_secrets[0]) if letter.carries_token else ""
     message = EmailMessage()
     message["To"] = recipient
     message["Subject"] = f"Course Companion: {letter.subject}"
@@ -142,7 +142,7 @@ async def withdraw(session: AsyncSession, *, kind: Kind, student_id: UUID) -> No
 
 def _mail_id(token: str, kind: Kind, settings: Settings) -> UUID:
     try:
-        return mail_tokens.read(token, kind=kind, secrets=settings.token_secrets)
+        return single_use.read(token, kind=kind, secrets=settings.token_secrets)
     except InvalidToken as error:
         raise TokenRefused from error
 

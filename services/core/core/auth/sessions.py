@@ -48,23 +48,8 @@ class RefreshTokenReused(RefreshRefused):
 
 
 async def sign_in(desk: Desk, *, credentials: LoginRequest, now: datetime) -> SignedIn:
-    """A new session, or WrongCredentials: the same, and as slowly, for an account that does not exist.
-
-    Failures are counted by account and by client address: TooManyAttempts. No connection is held while the
-    password is checked.
-    """
-    async with desk.database.transaction() as session:
-        student = await find_account(session, credentials.email)
-        attempts = login_attempts(student, email=credentials.email, address=desk.address)
-        await take(session, *attempts, settings=desk.settings)
-    right = await desk.passwords.match(credentials.password, stored_hash=student.password_hash if student else None)
-    if student is None or not right:
-        raise WrongCredentials
-    async with desk.database.transaction() as session:
-        session_id = await start(session, student_id=student.student_id, password_hash=student.password_hash)
-        if session_id is None:  # the password was changed, or the account erased, while it was being checked
-            raise WrongCredentials
-        await give_back(session, *attempts, settings=desk.settings)
+    """A new session and its first tokens. Raises WrongCredentials and TooManyAttempts."""
+    student, session_id = await authenticate(desk, credentials=credentials, lifetime=SESSION_LIFETIME)
     learner = Learner(
         student_id=student.student_id,
         session_id=session_id,
@@ -84,6 +69,29 @@ async def sign_in(desk: Desk, *, credentials: LoginRequest, now: datetime) -> Si
     return SignedIn(**tokens.model_dump(), user=user)
 
 
+async def authenticate(desk: Desk, *, credentials: LoginRequest, lifetime: timedelta) -> tuple[Student, UUID]:
+    """The account and a new session of it; WrongCredentials as slowly where there is no account.
+
+    Failures are counted by account and by client address: TooManyAttempts. No connection is held while the
+    password is checked.
+    """
+    async with desk.database.transaction() as session:
+        student = await find_account(session, credentials.email)
+        attempts = login_attempts(student, email=credentials.email, address=desk.address)
+        await take(session, *attempts, settings=desk.settings)
+    right = await desk.passwords.match(credentials.password, stored_hash=student.password_hash if student else None)
+    if student is None or not right:
+        raise WrongCredentials
+    async with desk.database.transaction() as session:
+        session_id = await start(
+            session, student_id=student.student_id, password_hash=student.password_hash, lifetime=lifetime
+        )
+        if session_id is None:  # the password was changed, or the account erased, while it was being checked
+            raise WrongCredentials
+        await give_back(session, *attempts, settings=desk.settings)
+    return student, session_id
+
+
 async def find_account(session: AsyncSession, email: str) -> Student | None:
     """The account of an e-mail address, in whatever case and composition it is written."""
     written = unicodedata.normalize("NFC", email.strip())
@@ -100,13 +108,15 @@ def account_name(student: Student | None, *, email: str) -> str:
     return str(student.student_id) if student else email.strip().lower()
 
 
-async def start(session: AsyncSession, *, student_id: UUID, password_hash: str) -> UUID | None:
+async def start(
+    session: AsyncSession, *, student_id: UUID, password_hash: str, lifetime: timedelta = SESSION_LIFETIME
+) -> UUID | None:
     """The id of a new session; None where this is not the account's password any more.
 
     The lock makes a change of password wait for this session, so that it revokes it, or this session for the change.
     """
     account = (
-        select(Student.student_id, func.now() + SESSION_LIFETIME)
+        select(Student.student_id, func.now() + lifetime)
         .where(Student.student_id == student_id, Student.password_hash == password_hash)
         .with_for_update(read=True)
     )
@@ -119,15 +129,22 @@ async def start(session: AsyncSession, *, student_id: UUID, password_hash: str) 
 
 
 async def refresh(session: AsyncSession, *, token: str, settings: Settings, now: datetime) -> Tokens:
-    """The next pair of tokens of a session.
-
-    The token before the newest gets the newest again for ten seconds, so that two tabs, or a client that lost the
-    answer, stay signed in. Anything older was stolen or replayed: the session is revoked for whoever holds it.
-    """
+    """The next pair of tokens of a session. Raises RefreshRefused and RefreshTokenReused."""
     try:
         claims = read_refresh_token(token, secrets=settings.token_secrets)
     except InvalidToken as error:
         raise RefreshRefused from error
+    student_id, newest = await rotate(session, claims=claims)
+    return _tokens(student_id, newest, settings=settings, now=now)
+
+
+async def rotate(session: AsyncSession, *, claims: RefreshClaims) -> tuple[UUID, RefreshClaims]:
+    """Whose session it is, and what its next refresh token says.
+
+    The token before the newest gets the newest again for ten seconds, so that two tabs, or a client that lost the
+    answer, stay signed in. Anything older was stolen or replayed: the session is revoked for whoever holds it, and
+    RefreshTokenReused raised.
+    """
     live = (
         (SignInSession.session_id == claims.session_id)
         & SignInSession.revoked_at.is_(None)
@@ -155,8 +172,7 @@ async def refresh(session: AsyncSession, *, token: str, settings: Settings, now:
     if successor is None:
         await revoke(session, session_id=claims.session_id)
         raise RefreshTokenReused
-    newest = RefreshClaims(claims.session_id, successor.generation)
-    return _tokens(successor.student_id, newest, settings=settings, now=now)
+    return successor.student_id, RefreshClaims(claims.session_id, successor.generation)
 
 
 async def revoke(session: AsyncSession, *, session_id: UUID) -> None:

@@ -61,6 +61,8 @@ FORGOT_BY_ACCOUNT = Limit("forgot by account", 3, timedelta(hours=1))
 FORGOT_BY_ADDRESS = Limit("forgot by address", 60, timedelta(hours=1))
 RESEND_BY_ACCOUNT = Limit("resend by account", 3, timedelta(hours=1))
 TOKEN_BY_ADDRESS = Limit("token by address", 100, timedelta(minutes=10))
+CLIENT_BY_ADDRESS = Limit("OAuth client by address", 300, timedelta(hours=1))
+DOCUMENT_BY_ADDRESS = Limit("client document by address", 30, timedelta(minutes=10))
 
 
 class Attempt(NamedTuple):

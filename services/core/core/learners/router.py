@@ -9,6 +9,7 @@ from core.database import Session
 from core.learners import service
 from core.routing import router as new_router
 from core.security import RequestSettings
+from core.tokens import AUDIENCE
 from shared_schemas.claims import Learner, ResolveRequest
 from shared_schemas.learners import LearnerSnapshot
 
@@ -18,8 +19,9 @@ router.dependencies.append(Depends(security.trusted_service))
 
 @router.post("/resolve")
 async def resolve(request: ResolveRequest, session: Session, settings: RequestSettings) -> Learner:
-    """Who a bearer token belongs to; 401 when nobody's."""
-    return await security.resolve(session, request.token, settings=settings)
+    """Who a bearer token for the API, or for the ChatGPT app, belongs to; 401 when nobody's."""
+    audience = settings.app_resource if request.audience == "app" else AUDIENCE
+    return await security.resolve(session, request.token, settings=settings, audience=audience)
 
 
 @router.get("/{student_id}/snapshot")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.auth.mail_tokens import mint, read
+from core.auth.single_use import mint, read
 from core.tokens import InvalidToken
 
 NEW, OLD = "n" * 40, "o" * 40

@@ -1,0 +1,237 @@
+"""The pages on which a student signs in, signs up and lets a client in: plain HTML forms, without any script."""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import ValidationError
+
+from core.auth.desk import Desk, SignInDesk
+from core.auth.oauth import documents, registry, service
+from core.auth.oauth.clients import Client
+from core.auth.oauth.grants import Parameters
+from core.auth.oauth.router import read_form
+from core.auth.oauth.tickets import LIFETIME, InvalidTicket, Ticket, seal, unseal
+from core.auth.service import AccountExists
+from core.auth.sessions import WrongCredentials
+from core.auth.throttle import TooManyAttempts
+from core.clock import Now
+from core.errors import InvalidFields, ServiceError
+from shared_schemas.accounts import SHORTEST_PASSWORD, RegisterRequest
+
+COOKIE = "course_companion_sign_in"
+GOOD_COOKIE = re.compile(r"[A-Za-z0-9_-]{32}")
+COOKIE_BYTES = 24
+OWN_ZONES = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
+templates = Environment(
+    loader=PackageLoader("core.auth.oauth"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class PageTooOld(ServiceError):
+    """This page is too old, or was opened in another browser. Please go back to the app and connect again."""
+
+    status = 400
+    code = "INVALID_REQUEST"
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are pages, or send the browser back to the client."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, with the refusals rendered."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except service.SentBack as sent:
+                return _redirect(sent.headers["Location"])
+            except ServiceError as error:
+                return _page("problem.html", error.status, problem=error.message)
+
+        return handle
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request of one browser; ``browser`` is its cookie, made here where it brings none."""
+
+    desk: Desk
+    browser: str
+    now: datetime
+
+    def ticket(self, asked: Parameters) -> Ticket:
+        """What the page that sent this form is about; PageTooOld, or OAuthRefused where the form is broken."""
+        asked.refuse_repeated()
+        try:
+            return unseal(asked.data.get("ticket", ""), browser=self.browser, secrets=self.desk.settings.token_secrets)
+        except InvalidTicket as error:
+            raise PageTooOld from error
+
+    async def client(self, ticket: Ticket) -> Client:
+        """Who asks; UnknownClient where it was forgotten meanwhile."""
+        async with self.desk.database.transaction() as session:
+            client = await registry.known(session, ticket.client_id)
+        if client is None:
+            raise registry.UnknownClient
+        return client
+
+    def show(self, name: str, client: Client, ticket: Ticket, status_code: int = 200, **words: Any) -> HTMLResponse:
+        """The next page, with the ticket in its forms."""
+        sealed = seal(ticket, browser=self.browser, secret=self.desk.settings.token_secrets[0], now=self.now)
+        parts = urlsplit(ticket.redirect_uri)
+        origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+        host = client.host_of(ticket.redirect_uri)
+        return _page(name, status_code, goes_to=origin, client=client, host=host, ticket=sealed, **words)
+
+
+async def read_visit(request: Request, desk: SignInDesk, now: Now) -> Visit:
+    """The visit that a request is part of."""
+    cookie = request.cookies.get(COOKIE, "")
+    browser = cookie if GOOD_COOKIE.fullmatch(cookie) else secrets.token_urlsafe(COOKIE_BYTES)
+    return Visit(desk, browser, now)
+
+
+async def document_fetcher() -> registry.Fetch:
+    """What fetches a client's document."""
+    return documents.fetch
+
+
+ThisVisit = Annotated[Visit, Depends(read_visit)]
+Fetch = Annotated[registry.Fetch, Depends(document_fetcher)]
+Form = Annotated[Parameters, Depends(read_form)]
+
+pages_router = APIRouter(prefix="/oauth", route_class=PageRoute, include_in_schema=False)
+
+
+@pages_router.get("/authorize")
+async def authorize(request: Request, visit: ThisVisit, fetch: Fetch) -> Response:
+    """Where a client sends a student who shall let it in."""
+    asked = Parameters(request.query_params.multi_items())
+    client, ticket = await service.begin(visit.desk, asked=asked, fetch=fetch)
+    page = visit.show("sign_in.html", client, ticket, problem=None, email="")
+    place = urlsplit(visit.desk.settings.public_url)
+    page.set_cookie(
+        COOKIE,
+        visit.browser,
+        max_age=int(LIFETIME.total_seconds()),
+        path=f"{place.path}/oauth",
+        secure=place.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return page
+
+
+@pages_router.post("/sign-in")
+async def sign_in(asked: Form, visit: ThisVisit) -> Response:
+    """The sign-in page, or with an e-mail address and a password what follows it."""
+    ticket = visit.ticket(asked)
+    client = await visit.client(ticket)
+    email, password = asked.data.get("email"), asked.data.get("password")
+    if email is None or password is None:
+        return visit.show("sign_in.html", client, ticket, problem=None, email=email or "")
+    try:
+        ticket = await service.sign_in(visit.desk, ticket=ticket, email=email, password=password)
+    except (WrongCredentials, TooManyAttempts) as error:
+        return visit.show("sign_in.html", client, ticket, error.status, problem=error.message, email=email)
+    return await _signed_in(visit, client, ticket)
+
+
+@pages_router.post("/sign-up")
+async def sign_up(asked: Form, visit: ThisVisit) -> Response:
+    """The sign-up page, or with an e-mail address and a password a new account."""
+    ticket = visit.ticket(asked)
+    client = await visit.client(ticket)
+    given = {name: asked.data.get(name, "") for name in ("email", "full_name", "timezone")}
+    words: dict[str, Any] = {**given, "timezones": timezones(), "shortest_password": SHORTEST_PASSWORD}
+    if "email" not in asked.data or "password" not in asked.data:
+        return visit.show("sign_up.html", client, ticket, problem=None, **words)
+    filled = {name: value for name, value in given.items() if value}
+    try:
+        wanted = RegisterRequest.model_validate({**filled, "password": asked.data["password"]})
+        ticket = await service.sign_up(visit.desk, ticket=ticket, request=wanted)
+    except ValidationError as error:
+        return visit.show("sign_up.html", client, ticket, 422, problem=_in_words(error), **words)
+    except (InvalidFields, AccountExists, TooManyAttempts) as error:
+        return visit.show("sign_up.html", client, ticket, error.status, problem=error.message, **words)
+    return await _signed_in(visit, client, ticket)
+
+
+@pages_router.post("/consent")
+async def decide(asked: Form, visit: ThisVisit) -> Response:
+    """What the student has decided, taken to the client."""
+    ticket = visit.ticket(asked)
+    decide = service.allow if asked.data.get("decision") == "allow" else service.deny
+    async with visit.desk.database.transaction() as session:
+        location = await decide(session, ticket=ticket, settings=visit.desk.settings)
+    return _redirect(location)
+
+
+@cache
+def timezones() -> list[str]:
+    """The time zones a student may choose from."""
+    return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(OWN_ZONES))]
+
+
+async def _signed_in(visit: Visit, client: Client, ticket: Ticket) -> Response:
+    """The consent page; straight back to the client where the student has let it in before."""
+    async with visit.desk.database.transaction() as session:
+        student = await service.signed_in_student(session, ticket=ticket)
+        if await service.has_agreed(session, student_id=student.student_id, ticket=ticket):
+            return _redirect(await service.allow(session, ticket=ticket, settings=visit.desk.settings))
+    return visit.show("consent.html", client, ticket, email=student.email)
+
+
+def _redirect(location: str) -> Response:
+    """On to another address, with a GET whatever brought us here."""
+    return RedirectResponse(location, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
+
+
+def _page(name: str, status_code: int, *, goes_to: str | None = None, **words: Any) -> HTMLResponse:
+    """A page that nobody may frame, keep or run a script in.
+
+    ``goes_to``: where its forms may lead in the end, as browsers look at redirects too.
+    """
+    style, digest = _style()
+    targets = f"'self' {goes_to}" if goes_to else "'none'"
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; form-action {targets}; "
+    headers = {
+        "Content-Security-Policy": policy + "frame-ancestors 'none'; base-uri 'none'",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(templates.get_template(name).render(style=style, **words), status_code, headers=headers)
+
+
+@cache
+def _style() -> tuple[str, str]:
+    text = files("core.auth.oauth").joinpath("templates/style.css").read_text(encoding="utf-8")
+    return text, base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = str(first["loc"][0]).replace("_", " ") if first["loc"] else "form"
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}"

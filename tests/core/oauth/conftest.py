@@ -1,0 +1,32 @@
+"""Browsers and clients that talk to core as the gateway would hand them on."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.core.oauth.browsing import ISSUER, App, Browser, register
+
+
+def browser_on(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url=ISSUER)
+
+
+@pytest.fixture
+async def browser(app: FastAPI) -> AsyncIterator[Browser]:
+    async with browser_on(app) as client:
+        yield Browser(client)
+
+
+@pytest.fixture
+async def other_browser(app: FastAPI) -> AsyncIterator[Browser]:
+    async with browser_on(app) as client:
+        yield Browser(client)
+
+
+@pytest.fixture
+async def asking(client: httpx.AsyncClient) -> App:
+    """A client that has registered itself."""
+    return await register(client)
