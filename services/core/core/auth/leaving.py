@@ -6,12 +6,15 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import Column, Row, delete, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.auth.recovery import WrongPassword
 from core.models import Base, Student
 from shared_schemas.accounts import AccountExport
 
+DEADLOCK_DETECTED = "40P01"
+DEADLOCKS_AT_MOST = 3
 # Not the student's to take: what guards the account, and whose id another person's is.
 WITHHELD = {"password_hash", "request_digest", "owner", "changed_by", "student_id"}
 
@@ -32,11 +35,16 @@ async def erase(session: AsyncSession, *, student: Student) -> None:
 
     What model calls have cost stays, without a name. Raises WrongPassword where the password was changed meanwhile.
     """
-    erased = await session.scalar(
-        delete(Student)
-        .where(Student.student_id == student.student_id, Student.password_hash == student.password_hash)
-        .returning(Student.student_id)
-    )
+    theirs = (Student.student_id == student.student_id, Student.password_hash == student.password_hash)
+    for tries_left in reversed(range(DEADLOCKS_AT_MOST + 1)):
+        try:
+            async with session.begin_nested():
+                erased = await session.scalar(delete(Student).where(*theirs).returning(Student.student_id))
+            break
+        except DBAPIError as error:
+            # Work that intelligence has under way for this student holds some of the rows that go with the account.
+            if getattr(error.orig, "sqlstate", None) != DEADLOCK_DETECTED or not tries_left:
+                raise
     if erased is None:
         raise WrongPassword
 
