@@ -9,8 +9,10 @@ from typing import Any
 
 from tests.live import Live
 
-TOKENS = {"tokens_input": ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")}
-TOKENS |= {"tokens_output": ("output_tokens",)}
+TOKENS = {
+    "tokens_input": ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"],
+    "tokens_output": ["output_tokens"],
+}
 
 
 def nothing_open(live: Live) -> bool:
@@ -111,10 +113,10 @@ class Witness:
         for row in rows:
             if row["provider_request_id"] is None:
                 nameless[_canonical(row["request_body"])].append(row["outcome"])
-        without_row = []
+        without_row: list[str] = []
         for line in self.lines("seen"):
-            row = known.pop(line["request_id"], None)
-            if row is not None:
+            if line["request_id"] in known:
+                row = known.pop(line["request_id"])
                 assert _tokens(row) == _billed(billed[line["request_id"]]), line["request_id"]
             elif nameless[_canonical(line["body"])]:
                 assert nameless[_canonical(line["body"])].pop() == "unknown"

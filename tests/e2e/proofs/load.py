@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -49,6 +50,11 @@ class Life:
     student: Student
     acknowledged: dict[str, list[str]] = field(default_factory=lambda: {"paths": [], "submissions": [], "attempts": []})
     refusals: list[str] = field(default_factory=list)
+
+    def go_on(self, chosen: random.Random) -> None:
+        """One more request, of one of three kinds."""
+        kinds: list[Callable[[], None]] = [self.path, self.quiz, partial(self.submit, chosen)]
+        chosen.choice(kinds)()
 
     def path(self) -> None:
         self._ask("paths", "path_id", "/api/v2/adaptive/path", {"force_refresh": True})
@@ -104,7 +110,7 @@ class Load:
                 life = Life(patiently(self.live.learner))
                 self.lives.append(life)
                 while not self._stop.is_set() and not life.refusals:
-                    chosen.choice([life.path, lambda life=life: life.submit(chosen), life.quiz])()
+                    life.go_on(chosen)
         except BaseException as error:  # noqa: BLE001  # a thread's failure belongs to the test
             self.errors.append(error)
 

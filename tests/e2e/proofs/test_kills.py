@@ -61,15 +61,15 @@ def settle(live: Live, load: Load, witness: Witness, *, hurry: bool) -> None:
     """Wait until everybody has an answer for good, and nothing is open any more."""
     if hurry:
         eventually(witness.idle, "the model's stand-in to answer all it was asked", 60)
-        eventually(lambda: leases_run_out(live) or load.over(), "everybody's last answer", 120)
-        eventually(lambda: leases_run_out(live) or nothing_open(live), "nothing open", 120)
+        eventually(lambda: leases_run_out(live) and load.over(), "everybody's last answer", 120)
+        eventually(lambda: leases_run_out(live) and nothing_open(live), "nothing open", 120)
         return
     eventually(load.over, "everybody's last answer", 330)
     eventually(partial(nothing_open, live), "the sweeper to settle what the kills left open", 180)
 
 
-def leases_run_out(live: Live) -> None:
-    """End the leases of the dead, and those of the living with them: the work is then taken up again or swept.
+def leases_run_out(live: Live) -> bool:
+    """End the leases of the dead, and those of the living with them: the work is then taken up again or swept. True.
 
     Who is still at work finds that it was, and its result is dropped or accepted once: that is what leases are for.
     """
@@ -78,6 +78,7 @@ def leases_run_out(live: Live) -> None:
     live.stack.sql("UPDATE intelligence_idempotency_keys SET lease_until = now() WHERE status_code IS NULL")
     live.stack.sql("UPDATE assessment_submissions SET lease_until = now() WHERE grading_status = 'processing'")
     time.sleep(2)
+    return True
 
 
 def told_the_truth(live: Live, life: Life) -> None:

@@ -8,13 +8,22 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from intelligence.database import transaction
 from intelligence.usage import ledger, service, sweeper
 from intelligence.usage.ledger import Settlement
+from tests.conftest import Servers
 from tests.intelligence.proofs.conftest import Ground
 from tests.intelligence.test_reservations import CENT, call, close, reserve
 
 OLD, NEW = date(2026, 11, 1), date(2026, 12, 1)
+
+
+@pytest.fixture(scope="session")
+def crashing(servers: Servers) -> Servers:
+    """Nothing is crashed here: the server of all tests will do."""
+    return servers
 
 
 async def turn_to(ground: Ground, month: date) -> None:
