@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, StrictBool, StrictInt
 
 from shared_schemas.course import Slug
 from shared_schemas.learners import CompletionStatus
-from shared_schemas.wire import Request, Response
+from shared_schemas.wire import Request, Response, WholeNumber
 
 SECONDS_A_DAY = 86_400
 
@@ -21,7 +21,7 @@ class ProgressUpdate(Request):
 
     section_id: Slug | None = None
     completed: StrictBool = False
-    time_spent_seconds: Annotated[StrictInt, Field(ge=0, le=SECONDS_A_DAY)] = 0
+    time_spent_seconds: Annotated[StrictInt, Field(ge=0, le=SECONDS_A_DAY), WholeNumber] = 0
 
 
 class ChapterState(Response):

@@ -1,6 +1,16 @@
-"""The two ground types of every message."""
+"""The ground types of every message."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+def _without_fraction(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Put after the bounds of a strict integer: 89.0 is a whole number of JSON too; "89" and true are none.
+WholeNumber = BeforeValidator(_without_fraction)
 
 
 class Request(BaseModel):

@@ -27,6 +27,7 @@ from core.learners.router import router as learners_router
 from core.logs import write_json_lines
 from core.mail import Mailer
 from core.middleware import Reception
+from core.openapi import describe_sign_in
 from core.progress.router import router as progress_router
 from core.quizzes.router import router as quizzes_router
 from core.settings import Settings, get_settings
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Reception)
     for router in ROUTERS:
         app.include_router(router)
+    describe_sign_in(app, ROUTERS)
     docs = "/api/v1/docs"
     patch_fastapi(
         app,

@@ -128,7 +128,7 @@ def _complaint(problem: Mapping[str, Any]) -> str:
     """What is wrong with a field; never its value."""
     found = problem.get("input")
     if isinstance(found, Unreadable):
-        return found.reason
+        return str(found)
     if isinstance(found, bytes) and tuple(problem["loc"]) == ("body",):
         return "send JSON, with Content-Type: application/json"
     return str(problem["msg"]).removeprefix("Value error, ")

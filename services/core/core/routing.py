@@ -1,7 +1,6 @@
 """How core's routes read JSON: strictly, and only after the caller was let in."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -9,14 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Stands for a body that is not good JSON; no schema accepts it, and the client is told the ``reason``."""
-
-    reason: str
-
-
+# Stands for a body that is not good JSON, and says why. A builtin on purpose: of any other object pydantic would read
+# attributes, find none of a schema's members, and take the body for an empty one.
+Unreadable = ValueError
 NOT_JSON = Unreadable("the body is not valid JSON")
 HAS_NUL = Unreadable("the character U+0000 cannot be stored")
 
@@ -29,7 +23,7 @@ class JsonRequest(Request):
     """
 
     async def json(self) -> Any:
-        """The body as Python objects, or an Unreadable."""
+        """The body as Python objects, or an Unreadable, which no schema accepts."""
         return read_json(await self.body())
 
 
