@@ -244,7 +244,7 @@ async def test_a_refused_request_does_not_use_up_its_key(client: httpx.AsyncClie
     assert (await client.post(SUBMIT, json={"answers": {"q1": "a"}}, headers=headers)).status_code == 200
 
 
-@pytest.mark.parametrize("key", ["", "k" * 201, "tab\tkey", "k\u00e9y"])
+@pytest.mark.parametrize("key", ["k" * 201, "tab\tkey", "k\u00e9y"])
 async def test_a_strange_key_is_refused(client: httpx.AsyncClient, sign_up: SignUp, key: str) -> None:
     headers = [(b"authorization", (await sign_up()).headers["Authorization"].encode())]
     headers.append((b"idempotency-key", key.encode()))

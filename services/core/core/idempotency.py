@@ -18,9 +18,8 @@ from core.tokens import keyed_digest
 
 DIGEST_PURPOSE = b"course-companion request digest"
 
-ClientKey = Annotated[
-    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
-]
+# An empty key is none: the gateway cannot tell the two apart either.
+ClientKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, pattern=r"^[\x20-\x7e]*$")]
 
 
 class IdempotencyConflict(ServiceError):
@@ -52,12 +51,12 @@ def digest(request: BaseModel, *, operation: str, secret: str) -> str:
 async def run_once(
     session: AsyncSession, *, owner: str, key: str | None, request_digest: str, work: Callable[[], Awaitable[Effect]]
 ) -> Response:
-    """The answer of ``work``, done once for each ``key`` of each ``owner``; without a key it is simply done.
+    """The answer of ``work``, done once for each ``key`` of each ``owner``; without one it is simply done.
 
     The key is written in the transaction of the work: a duplicate that comes meanwhile waits for it on the unique
     index, and gets the stored answer if it was committed, or does the work itself if it was not.
     """
-    if key is None:
+    if not key:
         return (await work()).response()
     claimed = await session.scalar(
         insert(IdempotencyKey)
