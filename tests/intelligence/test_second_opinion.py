@@ -11,9 +11,9 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from intelligence.usage.metering import ModelAnswerInvalid, ModelUnavailable
+from tests.intelligence.asking import Asked
 from tests.intelligence.conftest import Configure, Rows
 from tests.intelligence.support import Said
-from tests.intelligence.test_metering import Asked
 
 READY = json.dumps({"reply": "ready"})
 OVERLOADED = 529
