@@ -21,6 +21,7 @@ UV := $(CURDIR)/.tools/bin/uv
 LOCKED := pyproject.toml uv.lock shared-schemas/pyproject.toml services/core/pyproject.toml \
 	services/intelligence/pyproject.toml chatgpt-app/pyproject.toml model-simulator/pyproject.toml devstack/pyproject.toml
 PURE := services/core/core/quizzes/marking.py,services/core/core/quizzes/criteria.py,services/core/core/quizzes/wording.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py
+NODE_MODULES := tests/chatgpt/node_modules/.package-lock.json
 STACK := .venvs/stack/bin/python -m devstack
 
 .PHONY: help run up down status dev clean install test check prove lock
@@ -48,7 +49,7 @@ clean: install ## remove the local data: database, bucket, logs, secrets
 
 install: .venvs/.installed ## the services' environments, each its own, below this folder
 
-test: .venv/.installed install ## lint, types, import rules, and every test on real servers (about 10 minutes)
+test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (about 10 minutes)
 	@$(MAKE) check
 	@.venv/bin/python -m pytest -m "not prove" -n 2 --dist loadgroup --cov --cov-report= -q --durations=15
 	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*'
@@ -82,6 +83,13 @@ lock: $(UV) ## resolve again after a pyproject changed
 			--python .tools/bin/python; echo "  ✓ $$room"; done
 	@UV_PROJECT_ENVIRONMENT=.venvs/stack $(UV) sync --quiet --locked --no-default-groups --group stack \
 		--python .tools/bin/python; echo "  ✓ local stack"
+	@touch $@
+
+# The protocol's own test suite and host, and a browser inside a package; Node.js itself comes with .venv. None of their
+# install scripts run.
+$(NODE_MODULES): tests/chatgpt/package-lock.json | .venv/.installed
+	@echo "Installing what the ChatGPT app's tests take from npm (once)"
+	@.venv/bin/python -m tests.chatgpt.node ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 .venv/.installed: $(LOCKED) | .tools/bin/uv

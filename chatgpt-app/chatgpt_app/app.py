@@ -1,4 +1,4 @@
-"""The web application: `/mcp` behind sign-in, and a health check."""
+"""The web application: `/mcp` behind sign-in, and the pages around it."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from chatgpt_app import site
 from chatgpt_app.auth import BearerGate, TokenExchange, challenge
 from chatgpt_app.gateway import Doors
 from chatgpt_app.server import CourseServer
@@ -27,7 +26,8 @@ def create_app(settings: Settings) -> Starlette:
     doors = Doors(settings)
     # Every request is answered by whichever process it meets. Short work is answered as JSON; only what reports its
     # progress becomes a stream.
-    mcp = CourseServer(settings).streamable_http_app(stateless_http=True, transport_security=allowed(settings))
+    server = CourseServer(settings)
+    mcp = server.streamable_http_app(stateless_http=True, transport_security=allowed(settings))
     told = challenge(f"{settings.public_url}/.well-known/oauth-protected-resource/mcp")
     gate = BearerGate(mcp, TokenExchange(doors), doors, challenge=told)
 
@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
         await doors.close()
 
-    return Starlette(routes=[Route("/mcp", gate), Route("/healthz", healthz)], lifespan=lifespan)
+    return Starlette(routes=[Route("/mcp", gate), *site.routes(settings, server.list_tools)], lifespan=lifespan)
 
 
 def allowed(settings: Settings) -> TransportSecuritySettings:
@@ -48,11 +48,6 @@ def allowed(settings: Settings) -> TransportSecuritySettings:
     return TransportSecuritySettings(
         allowed_hosts=[host, *local], allowed_origins=[settings.origin, *HOST_ORIGINS, *local_origins]
     )
-
-
-async def healthz(_: Request) -> JSONResponse:
-    """That this process answers."""
-    return JSONResponse({"status": "healthy"})
 
 
 app = create_app(get_settings())

@@ -40,7 +40,7 @@ def table(plan: Plan) -> str:
         ("gateway", url),
         ("core", f"http://127.0.0.1:{ports.core}/api/v1/docs"),
         ("intelligence", f"http://127.0.0.1:{ports.intelligence}/api/v2/docs"),
-        ("ChatGPT app", f"{url}/mcp"),
+        ("ChatGPT app", f"{url}/preview shows it; ChatGPT connects to {url}/mcp"),
         ("model", model),
         ("psql", f"psql {plan.database_url}"),
         ("Redis", plan.redis_url),
@@ -187,6 +187,7 @@ def status() -> None:
     with one_clear_line():
         plan = running_plan()
         health = {"gateway": "/healthz", "core": "/api/v1/health/ready", "intelligence": "/api/v2/health/ready"}
+        health["ChatGPT app"] = "/support"
         healthy = {name: answers(plan.gateway_url + path) for name, path in health.items()}
         for name, is_healthy in healthy.items():
             typer.echo(f"  {name:<13} {'healthy' if is_healthy else 'NOT ANSWERING'}")

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
         ("/.well-known/oauth-authorization-server", "core"),
         ("/oauth/authorize?client_id=https%3A%2F%2Fchatgpt.com%2Foauth%2Fclient.json", "core"),
         ("/oauth/token", "core"),
+        ("/.well-known/openai-apps-challenge", "chatgpt-app"),
+        ("/privacy", "chatgpt-app"),
+        ("/terms", "chatgpt-app"),
+        ("/support", "chatgpt-app"),
+        ("/preview", "chatgpt-app"),
+        ("/preview/preview.js", "chatgpt-app"),
     ],
 )
 async def test_each_prefix_reaches_its_service_with_the_target_unchanged(

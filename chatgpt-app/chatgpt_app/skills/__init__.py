@@ -53,7 +53,8 @@ class Skills(Extension):
             ResourceBinding(
                 TextResource(
                     uri=skill_uri(skill, name),
-                    name=f"{skill}/{name}",
+                    name=skill if name == "SKILL.md" else f"{skill}/{name}",
+                    description=_front_matter(skill)["description"] if name == "SKILL.md" else None,
                     mime_type=MARKDOWN,
                     text=text,
                 )
@@ -90,12 +91,18 @@ def _entry(skill: str) -> dict[str, Any]:
     contents = skill_files()[skill]
     return {
         "uri": skill_uri(skill),
-        "frontmatter": yaml.safe_load(contents["SKILL.md"].split("---\n")[1]),
-        "resources": [
-            {"uri": skill_uri(skill, name), "digest": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"}
-            for name, text in contents.items()
-        ],
+        "frontmatter": _front_matter(skill),
+        "resources": [_resource(skill_uri(skill, name), text.encode()) for name, text in contents.items()],
     }
+
+
+def _resource(uri: str, content: bytes) -> dict[str, Any]:
+    return {"uri": uri, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
+
+
+def _front_matter(skill: str) -> dict[str, Any]:
+    front: dict[str, Any] = yaml.safe_load(skill_files()[skill]["SKILL.md"].split("---\n")[1])
+    return front
 
 
 def _files(folder: Traversable, below: str = "") -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""A page that shows the app as ChatGPT would: it signs in, lists the tools, calls them, draws the widgets."""

@@ -1,0 +1,143 @@
+import { Widget } from "/preview/host.js";
+
+const VERSION = "2026-07-28", KEY = "io.modelcontextprotocol";
+const here = `${location.origin}/preview`, resource = `${location.origin}/mcp`;
+const at = (id) => document.getElementById(id);
+const node = (tag, properties = {}, ...parts) => {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...parts);
+  return made;
+};
+
+// ---- sign-in: OAuth 2.1 with PKCE, as any client does it ------------------------------------------------------------
+const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+async function signIn() {
+  const found = await (await fetch("/.well-known/oauth-authorization-server")).json();
+  const registration = { client_name: "Preview", redirect_uris: [here], grant_types: ["authorization_code", "refresh_token"],
+    response_types: ["code"], token_endpoint_auth_method: "none" };
+  const client = await (await fetch(found.registration_endpoint, { method: "POST", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(registration) })).json();
+  const verifier = text(crypto.getRandomValues(new Uint8Array(32))), state = text(crypto.getRandomValues(new Uint8Array(16)));
+  const challenge = text(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier)));
+  sessionStorage.setItem("flow", JSON.stringify({ client: client.client_id, verifier, state, token: found.token_endpoint }));
+  location.href = `${found.authorization_endpoint}?${new URLSearchParams({ response_type: "code", client_id: client.client_id,
+    redirect_uri: here, scope: "learn", state, resource, code_challenge: challenge, code_challenge_method: "S256" })}`;
+}
+async function comeBack() {
+  const answer = new URLSearchParams(location.search), flow = JSON.parse(sessionStorage.getItem("flow") ?? "{}");
+  if (!answer.has("state")) return;
+  history.replaceState(null, "", "/preview");
+  sessionStorage.removeItem("flow");
+  if (answer.get("state") !== flow.state || !answer.get("code")) throw new Error(answer.get("error_description") ?? "Sign-in was not completed.");
+  const body = new URLSearchParams({ grant_type: "authorization_code", code: answer.get("code"), redirect_uri: here,
+    client_id: flow.client, code_verifier: flow.verifier, resource });
+  const tokens = await (await fetch(flow.token, { method: "POST", body })).json();
+  if (!tokens.access_token) throw new Error(tokens.error_description ?? "Sign-in was refused.");
+  sessionStorage.setItem("token", tokens.access_token);
+}
+
+// ---- MCP over HTTP --------------------------------------------------------------------------------------------------
+let last = 0;
+async function ask(method, params = {}, progress = () => {}) {
+  const id = ++last;
+  const meta = { [`${KEY}/protocolVersion`]: VERSION, [`${KEY}/clientInfo`]: { name: "preview", version: "1" },
+    [`${KEY}/clientCapabilities`]: {}, progressToken: id };
+  const answer = await fetch("/mcp", { method: "POST", body: JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: meta } }),
+    headers: { "Content-Type": "application/json", Accept: "application/json, text/event-stream", "MCP-Protocol-Version": VERSION,
+      "Mcp-Method": method, ...(params.name ?? params.uri ? { "Mcp-Name": params.name ?? params.uri } : {}),
+      Authorization: `Bearer ${sessionStorage.getItem("token")}` } });
+  if (answer.status === 401) { sessionStorage.removeItem("token"); throw new Error("You are signed out. Please sign in again."); }
+  for (const message of await messages(answer, progress)) {
+    if (message.error) throw new Error(message.error.message);
+    if (message.id === id) return message.result;
+  }
+  throw new Error(`The app answered ${answer.status}.`);
+}
+async function messages(answer, progress) {
+  if (!answer.headers.get("Content-Type")?.startsWith("text/event-stream")) return [await answer.json()];
+  const found = [], reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ;) {
+    const { value, done } = await reader.read();
+    if (done) return found;
+    const lines = (rest + value).split(/\r?\n/);
+    rest = lines.pop();
+    for (const line of lines.filter((one) => one.startsWith("data:"))) {
+      const message = JSON.parse(line.slice(5));
+      message.method === "notifications/progress" ? progress(message.params.message ?? "") : found.push(message);
+    }
+  }
+}
+
+// ---- the page -------------------------------------------------------------------------------------------------------
+const documents = new Map();
+async function page(uri) {
+  if (!documents.has(uri)) documents.set(uri, (await ask("resources/read", { uri })).contents[0].text);
+  return documents.get(uri);
+}
+const say = (words, className) => { const said = node("p", { className }, words); at("chat").append(said); said.scrollIntoView({ block: "nearest" }); return said; };
+
+async function call(tool, input) {
+  say(`${tool.name} ${JSON.stringify(input)}`, "asked");
+  const status = say(`${tool._meta["openai/toolInvocation/invoking"]}…`, "hint");
+  try {
+    const result = await ask("tools/call", { name: tool.name, arguments: input }, (stage) => { status.textContent = `${stage}…`; });
+    status.textContent = tool._meta["openai/toolInvocation/invoked"];
+    const uri = tool._meta.ui?.resourceUri;
+    const words = say(result.content.map((part) => part.text).join("\n"), result.isError ? "said wrong" : "said");
+    if (uri && !result.isError) {
+      words.replaceWith(node("details", {}, node("summary", {}, "What the model reads"), words.cloneNode(true)));
+      draw(await page(uri), input, result);
+    }
+  } catch (error) {
+    status.textContent = "";
+    say(error.message, "said wrong");
+  }
+}
+function draw(html, input, result) {
+  const context = { theme: at("theme").value, displayMode: "inline", locale: navigator.language, platform: "web" };
+  new Widget(at("chat"), html, { context, input, result, width: Number(at("width").value), answers: {
+    "tools/call": (params) => ask("tools/call", params),
+    "ui/message": ({ content }) => { say(content.map((part) => part.text).join(" "), "asked"); say("In ChatGPT the model would answer now. Choose a tool to go on.", "hint"); return {}; },
+    "ui/update-model-context": ({ structuredContent }) => { say(`The model knows: ${JSON.stringify(structuredContent)}`, "hint"); return {}; },
+  } });
+}
+function field(name, schema) {
+  const about = schema.description ?? schema.enum?.join(", ") ?? "";
+  const wide = name === "answers" || name === "answer_text";
+  const made = wide ? node("textarea", { name, rows: 3 }) : node("input", { name, placeholder: schema.default ?? "" });
+  return node("label", {}, `${name} `, node("span", { className: "hint" }, about), made);
+}
+function value(schema, given) {
+  if (schema.type === "object") return JSON.parse(given);
+  return schema.type === "boolean" ? given === "true" : given;
+}
+function form(tool) {
+  const known = Object.entries(tool.inputSchema.properties ?? {});
+  const fields = known.map(([name, schema]) => field(name, schema));
+  const made = node("form", { onsubmit: (event) => {
+    event.preventDefault();
+    const given = new FormData(made);
+    try {
+      const input = Object.fromEntries(known.filter(([name]) => given.get(name)).map(([name, schema]) => [name, value(schema, given.get(name))]));
+      call(tool, input);
+    } catch { say("“answers” should be JSON, for example {\"q1\": \"a\", \"q6\": true}.", "said wrong"); }
+  } }, ...fields, node("button", {}, "Call"));
+  return node("details", {}, node("summary", {}, `${tool.title} `, node("span", { className: "hint" }, tool.name)), node("p", { className: "hint" }, tool.description), made);
+}
+async function begin() {
+  try {
+    await comeBack();
+    const signedIn = sessionStorage.getItem("token");
+    at("sign").textContent = signedIn ? "Sign out" : "Sign in";
+    at("sign").onclick = () => signedIn ? (sessionStorage.clear(), location.reload()) : signIn().catch((error) => say(error.message, "said wrong"));
+    if (!signedIn) return;
+    const { tools } = await ask("tools/list");
+    at("tools").replaceChildren(...tools.filter((tool) => !tool._meta.ui?.visibility).map(form));
+    await call(tools.find((tool) => tool.name === "list_chapters"), {});
+  } catch (error) {
+    at("sign").textContent = "Sign in";
+    at("sign").onclick = () => signIn().catch((problem) => say(problem.message, "said wrong"));
+    say(error.message, "said wrong");
+  }
+}
+begin();
