@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "008_oauth"
-down_revision = "005_account_recovery"
+down_revision = "006_push_changes"
 branch_labels = None
 depends_on = None
 

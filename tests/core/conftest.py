@@ -1,5 +1,6 @@
 """core as an app, on a real database and a published small course."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from core.app import create_app
+from core.push import Push
 from core.settings import Settings
 from core.storage import LocalStorage
 from tests.conftest import Database
@@ -94,6 +96,14 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with calling(app) as client:
         yield client
+
+
+async def heard(app: FastAPI) -> None:
+    """Wait until ``app`` has been told of every commit until now, those of the database's owner too."""
+    push: Push = app.state.push
+    while not push.complete:  # noqa: ASYNC110  # the connection may only just be made; no event is worth it for tests
+        await asyncio.sleep(0.01)
+    await push.caught_up()
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ async def tables(connection: asyncpg.Connection) -> set[str]:
 
 
 async def schema(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
-    """Columns, constraints, indexes, functions and rights: all that a round trip could lose."""
+    """Columns, constraints, indexes, functions, triggers and rights: all that a round trip could lose."""
     queries = [
         """SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
            WHERE table_schema = 'public' ORDER BY 1, 2""",
@@ -56,6 +56,7 @@ async def schema(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
            WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
         "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
         """SELECT table_name, grantee, privilege_type FROM information_schema.role_table_grants
            WHERE table_schema = 'public' ORDER BY 1, 2, 3""",
     ]

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
@@ -22,21 +21,24 @@ from core.cache import Cache
 from core.chapters.router import router as chapters_router
 from core.chapters.router import search_router
 from core.content import Shelf
-from core.database import Database
+from core.database import Database, libpq_url
 from core.learners.router import router as learners_router
+from core.limits import Limits
 from core.logs import write_json_lines
 from core.mail import Mailer
+from core.memory import Memory
 from core.middleware import Reception
 from core.openapi import describe_sign_in
 from core.progress.router import router as progress_router
+from core.push import Push
+from core.quizzes.router import paper_router
 from core.quizzes.router import router as quizzes_router
 from core.settings import Settings, get_settings
 from core.storage import open_storage
-from shared_schemas.errors import ErrorEnvelope
 
+PAGES = [chapters_router, paper_router]
 ROUTERS = [
     auth_router,
-    chapters_router,
     search_router,
     quizzes_router,
     progress_router,
@@ -48,9 +50,6 @@ ROUTERS = [
     exchange_router,
     health.router,
 ]
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorEnvelope} for status in (401, 403, 404, 409, 413, 422, 429, 503)
-}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -60,11 +59,15 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(settings.database_login, pool_size=settings.database_pool_size)
         app.state.cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
+        app.state.limits = Limits(app.state.cache, settings)
+        app.state.push = Push(libpq_url(settings.database_login))
+        app.state.memory = Memory(app.state.database, app.state.push)
         app.state.passwords = Passwords(settings.password_hash_threads)
         async with open_storage(settings) as storage:
             app.state.shelf = Shelf(storage)
             await app.state.shelf.refresh()
             refreshing = asyncio.create_task(app.state.shelf.refresh_every(settings.content_reload_seconds))
+            listening = asyncio.create_task(app.state.push.run())
             outbox = Outbox(app.state.database, Mailer(settings), settings=settings)
             sending = asyncio.create_task(outbox.run())
             try:
@@ -73,8 +76,8 @@ def create_app(settings: Settings) -> FastAPI:
                 outbox.stop()
                 await sending
                 refreshing.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await refreshing
+                listening.cancel()
+                await asyncio.gather(refreshing, listening, return_exceptions=True)
                 app.state.passwords.close()
                 await app.state.cache.close()
                 await app.state.database.close()
@@ -88,11 +91,12 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # FastAPI's own page loads its script from elsewhere
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
-        responses=REFUSALS,
     )
     app.state.settings = settings
     errors.install(app)
     app.add_middleware(Reception)
+    for router in PAGES:
+        app.router.routes.extend(router.routes)  # an included router is searched by itself, and twice a request
     for router in ROUTERS:
         app.include_router(router)
     describe_sign_in(app, ROUTERS)

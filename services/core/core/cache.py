@@ -35,13 +35,13 @@ class Cache:
         """Whether there is a Redis to ask at all."""
         return self._redis is not None
 
-    async def count(self, key: str, *, lifetime_seconds: int) -> int | None:
-        """How often ``key`` was counted in the lifetime its first count began, with this one; None without Redis."""
+    async def count(self, key: str, *, by: int, lifetime_seconds: int) -> int | None:
+        """What ``key`` has been counted up to, in the lifetime its first count began; None without Redis."""
         if self._redis is None or time.monotonic() < self._paused_until:
             return None
         try:
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.incr(key)
+                pipeline.incrby(key, by)
                 pipeline.expire(key, lifetime_seconds, nx=True)
                 counted, _ = await pipeline.execute()
         except (RedisError, OSError) as error:

@@ -31,7 +31,7 @@ class CourseUnavailable(ServiceError):
         super().__init__(headers={"Retry-After": "20"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one version is loaded once, and is only ever equal to itself
 class PublishedCourse:
     """One version of a course. Keys are apart from the quizzes that students see; only marking looks at them."""
 

@@ -39,6 +39,11 @@ def asyncpg_url(address: str) -> URL:
     return url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
 
 
+def libpq_url(address: str) -> str:
+    """``address`` as asyncpg itself, libpq and psql read it."""
+    return make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 class Database:
     """The connections of one process. Every wait in it has an end, so that a stalled connection can hang nobody."""
 

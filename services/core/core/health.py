@@ -1,18 +1,19 @@
 """Whether core is alive, and whether it can serve."""
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from sqlalchemy import text
 
 from core.cache import Cache
 from core.clock import Now
 from core.content import CourseUnavailable, Shelf
 from core.database import Database, DatabaseUnavailable, RequestDatabase
+from core.routing import router as new_router
 from core.security import RequestSettings
 from shared_schemas.health import Health, Readiness
 
 NEEDED_REVISION = "008_oauth"
 
-router = APIRouter(prefix="/api/v1/health", tags=["health"])
+router = new_router("/api/v1/health", "health")
 
 
 @router.get("")

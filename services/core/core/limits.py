@@ -1,7 +1,7 @@
 """Hourly limits: so many requests an hour and student, by tier. They are off while Redis is gone."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from core.cache import Cache
@@ -10,6 +10,9 @@ from core.settings import Settings
 from shared_schemas.claims import SubscriptionTier
 
 HOUR_SECONDS = 3600
+LEASES_AN_HOUR = 100
+LEASE_LIFETIME = timedelta(seconds=5)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class RateLimitExceeded(ServiceError):
@@ -44,12 +47,64 @@ class RateLimit:
         }
 
 
-async def take(
-    cache: Cache, *, settings: Settings, student_id: UUID, tier: SubscriptionTier, now: datetime
-) -> tuple[RateLimit, bool]:
-    """Count one request. What is left of the hour, and whether this request is still within it."""
-    limit = settings.hourly_limit_free if tier == "free" else settings.hourly_limit_premium
-    hour = int(now.timestamp()) // HOUR_SECONDS
-    used = await cache.count(f"hourly:{student_id}:{hour}", lifetime_seconds=HOUR_SECONDS)
-    left = limit if used is None else limit - used
-    return RateLimit(limit=limit, remaining=max(0, left), reset=(hour + 1) * HOUR_SECONDS, tier=tier), left >= 0
+@dataclass
+class _Lease:
+    """How many requests of a student's hour this process may let in without asking: ``left``.
+
+    ``counted`` is how many had been counted, by all processes, when it asked last: at ``asked``.
+    """
+
+    limit: int
+    counted: int = 0
+    left: int = 0
+    asked: datetime = LONG_AGO
+
+
+class Limits:
+    """Counts the requests of each student and hour, over all processes, without asking Redis for each.
+
+    Requests are counted in Redis before they are let in, a hundredth of what is left of the hour at a time and towards
+    its end one by one. So never more than the limit come in. What one process holds unused is out of the others' reach:
+    at most a hundredth of the limit, and by so much, or by the other processes' last seconds, the headers may be off.
+    """
+
+    def __init__(self, cache: Cache, settings: Settings) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._hour = 0
+        self._leases: dict[UUID, _Lease] = {}
+
+    async def take(self, student_id: UUID, *, tier: SubscriptionTier, now: datetime) -> tuple[RateLimit, bool]:
+        """Count one request. What is left of the hour, and whether this request is still within it."""
+        limit = self._settings.hourly_limit_free if tier == "free" else self._settings.hourly_limit_premium
+        hour = int(now.timestamp()) // HOUR_SECONDS
+        lease = self._lease(student_id, hour=hour, limit=limit)
+        counting = True
+        if lease.left == 0 or now - lease.asked > LEASE_LIFETIME:
+            lease.asked = now
+            counting = await self._renew(lease, f"hourly:{student_id}:{hour}")
+        within = lease.left > 0 or not counting
+        lease.left = max(0, lease.left - 1)
+        remaining = limit - lease.counted + lease.left
+        return RateLimit(limit=limit, remaining=remaining, reset=(hour + 1) * HOUR_SECONDS, tier=tier), within
+
+    def _lease(self, student_id: UUID, *, hour: int, limit: int) -> _Lease:
+        if hour != self._hour:
+            self._hour = hour
+            self._leases.clear()
+        lease = self._leases.get(student_id)
+        if lease is None or lease.limit != limit:
+            lease = self._leases[student_id] = _Lease(limit)
+        return lease
+
+    async def _renew(self, lease: _Lease, key: str) -> bool:
+        """Take more requests, or give back what is too many; False while Redis is gone."""
+        share = max(1, (lease.limit - lease.counted) // LEASES_AN_HOUR)
+        more = share - lease.left
+        lease.left = min(lease.left, share)  # before the wait: what is given back must not be let in meanwhile
+        counted = await self._cache.count(key, by=more, lifetime_seconds=HOUR_SECONDS)
+        if counted is None:
+            return False
+        lease.left += max(0, min(more, lease.limit - (counted - more)))
+        lease.counted = min(counted, lease.limit)
+        return True

@@ -14,6 +14,8 @@ from core import errors
 logger = logging.getLogger("core.requests")
 
 LARGEST_BODY = 1_048_576
+READING = {"GET", "HEAD", "OPTIONS"}
+READ_ONLY = "/internal/"  # the other services only ask here, if with POST, as a token belongs in no address
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -36,6 +38,8 @@ class Reception:
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if _may_have_changed_something(scope):
+                    await scope["app"].state.push.caught_up()  # so that the client finds here what it has done
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
@@ -65,6 +69,11 @@ class Reception:
                     "request_id": request_id,
                 },
             )
+
+
+def _may_have_changed_something(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["method"] not in READING and not path.startswith(READ_ONLY)
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""How core's routes read JSON: strictly, and only after the caller was let in."""
+"""Core's two kinds of route: one reads JSON, strictly and only after the caller was let in; one sends pages."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -7,6 +7,13 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
+
+from shared_schemas.errors import ErrorEnvelope
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorEnvelope} for status in (401, 403, 404, 409, 413, 422, 429, 503)
+}
 
 # Stands for a body that is not good JSON, and says why. A builtin on purpose: of any other object pydantic would read
 # attributes, find none of a schema's members, and take the body for an empty one.
@@ -40,6 +47,24 @@ class JsonRoute(APIRoute):
         return handle
 
 
+class PageRoute(APIRoute):
+    """A route for what is read most. Its endpoint gets the request and what the path names, as text, and answers.
+
+    It has no dependencies, for resolving them takes FastAPI longer than such an answer. All else, documentation too, is
+    like that of every route.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        endpoint = self.endpoint
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await endpoint(Request(scope, receive), **scope["path_params"])
+            await response(scope, receive, send)
+
+        self.app = serve
+
+
 def read_json(body: bytes) -> Any:
     """``body`` as Python objects, or an Unreadable: not UTF-8, not JSON, too deep, NaN, or text with U+0000."""
     try:
@@ -49,9 +74,9 @@ def read_json(body: bytes) -> Any:
     return HAS_NUL if b"\\u0000" in body and _holds_nul(data) else data
 
 
-def router(prefix: str, tag: str, *, documented: bool = True) -> APIRouter:
-    """An empty router whose routes are JsonRoutes."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=JsonRoute, include_in_schema=documented)
+def router(prefix: str, tag: str, *, kind: type[APIRoute] = JsonRoute, documented: bool = True) -> APIRouter:
+    """An empty router whose routes are of one kind."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=kind, include_in_schema=documented, responses=REFUSALS)
 
 
 def _holds_nul(data: Any) -> bool:

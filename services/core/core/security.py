@@ -1,24 +1,26 @@
 """A bearer token becomes a learner. No feature is known here."""
 
 import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import limits
 from core.clock import Now
-from core.database import RequestDatabase
 from core.errors import ServiceError
 from core.limits import RateLimitExceeded
+from core.memory import Memory
 from core.settings import Settings
-from core.tokens import AUDIENCE, InvalidToken, read_access_token
+from core.tokens import AUDIENCE, AccessClaims, InvalidToken, read_access_token
 from shared_schemas.claims import Learner
 
-# Asked with every request, and so without the ORM: one round trip for session, role and entitlement.
+TOKENS_REMEMBERED = 20_000
 LIVE_SESSION = text("""
-    SELECT students.role, students.subscription_tier, students.subscription_expires_at
+    SELECT students.role, students.subscription_tier, students.subscription_expires_at, sessions.expires_at
     FROM sessions JOIN students USING (student_id)
     WHERE session_id = :session_id AND student_id = :student_id AND revoked_at IS NULL AND expires_at > now()
 """)
@@ -60,20 +62,54 @@ async def request_settings(request: Request) -> Settings:
 RequestSettings = Annotated[Settings, Depends(request_settings)]
 
 
-async def resolve(session: AsyncSession, token: str, *, settings: Settings, audience: str = AUDIENCE) -> Learner:
+@dataclass(frozen=True)
+class SignedIn:
+    """A learner, and when the session ends by itself."""
+
+    learner: Learner
+    until: datetime
+
+
+async def resolve(memory: Memory, token: str, *, settings: Settings, audience: str = AUDIENCE) -> Learner:
     """Who a bearer token for ``audience`` belongs to, with the entitlement of this moment.
 
     Unauthorized when nobody's, signed out, or meant for another audience.
     """
+    claims = _claims(token, settings=settings, audience=audience)
+    signed_in = await memory.recall(claims.student_id, token, partial(_live_session, claims=claims))
+    if signed_in.until <= datetime.now(UTC):
+        raise Unauthorized
+    return signed_in.learner
+
+
+async def read_learner(session: AsyncSession, token: str, *, settings: Settings, audience: str = AUDIENCE) -> Learner:
+    """The same, read from the database in the caller's transaction."""
+    claims = _claims(token, settings=settings, audience=audience)
+    return (await _live_session(session, claims=claims)).learner
+
+
+def _claims(token: str, *, settings: Settings, audience: str) -> AccessClaims:
     try:
-        claims = read_access_token(token, secrets=settings.token_secrets, audience=audience)
+        claims = _verified(token, settings.token_secrets, audience)
     except InvalidToken as error:
         raise Unauthorized from error
+    if claims.expires_at <= datetime.now(UTC):
+        raise Unauthorized
+    return claims
+
+
+@lru_cache(TOKENS_REMEMBERED)
+def _verified(token: str, secrets: tuple[str, ...], audience: str) -> AccessClaims:
+    """What a token says, which never changes; to check its signature takes longer than the rest of a page."""
+    return read_access_token(token, secrets=secrets, audience=audience)
+
+
+async def _live_session(session: AsyncSession, *, claims: AccessClaims) -> SignedIn:
     found = await session.execute(LIVE_SESSION, {"session_id": claims.session_id, "student_id": claims.student_id})
     row = found.one_or_none()
     if row is None:
         raise Unauthorized
-    return Learner(
+    learner = Learner(
         student_id=claims.student_id,
         session_id=claims.session_id,
         role=row.role,
@@ -81,6 +117,7 @@ async def resolve(session: AsyncSession, token: str, *, settings: Settings, audi
         subscription_expires_at=row.subscription_expires_at,
         token_expires_at=claims.expires_at,
     )
+    return SignedIn(learner, until=row.expires_at)
 
 
 def bearer(request: Request) -> str:
@@ -89,17 +126,11 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def current_learner(request: Request, database: RequestDatabase, settings: RequestSettings, now: Now) -> Learner:
+async def current_learner(request: Request, now: Now) -> Learner:
     """The signed-in student, whose request is counted."""
-    async with database.transaction() as session:  # ended before Redis is asked: a slow Redis holds no connection
-        learner = await resolve(session, bearer(request), settings=settings)
-    limit, within = await limits.take(
-        request.app.state.cache,
-        settings=settings,
-        student_id=learner.student_id,
-        tier=learner.effective_tier(now),
-        now=now,
-    )
+    state = request.app.state
+    learner = await resolve(state.memory, bearer(request), settings=state.settings)
+    limit, within = await state.limits.take(learner.student_id, tier=learner.effective_tier(now), now=now)
     request.state.rate_limit = limit  # the answer's headers are made of it, whatever the answer becomes
     if not within:
         raise RateLimitExceeded(limit=limit.limit, retry_after_seconds=limit.reset - int(now.timestamp()))

@@ -125,10 +125,10 @@ class Settings(ContentSettings):
         return {host.strip().lower() for host in self.oauth_client_hosts.split(",") if host.strip()}
 
     @property
-    def token_secrets(self) -> list[str]:
+    def token_secrets(self) -> tuple[str, ...]:
         """The key that signs, and after it the one that was used before a rotation."""
-        keys = [self.jwt_secret_key, self.jwt_secret_key_previous]
-        return [key.get_secret_value() for key in keys if key is not None]
+        keys = (self.jwt_secret_key, self.jwt_secret_key_previous)
+        return tuple(key.get_secret_value() for key in keys if key is not None)
 
     def weak_secrets(self) -> dict[str, str]:
         """What is wrong with each secret that is not safe, by the name of its setting."""

@@ -6,9 +6,10 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from core.settings import Settings
-from tests.core.conftest import SignUp, Student
+from tests.core.conftest import SignUp, Student, heard
 from tests.core.factories import tiny_course
 from tests.core.plants import PREMIUM_WORDS
 
@@ -194,7 +195,9 @@ async def test_what_the_client_holds_is_not_sent_again(client: httpx.AsyncClient
         assert (answer.status_code, answer.headers["ETag"]) == (200, tag)
 
 
-async def test_progress_changes_the_tag(client: httpx.AsyncClient, owner: asyncpg.Connection, sign_up: SignUp) -> None:
+async def test_progress_changes_the_tag(
+    app: FastAPI, client: httpx.AsyncClient, owner: asyncpg.Connection, sign_up: SignUp
+) -> None:
     student = await sign_up()
     path = "/api/v1/chapters/01-first"
     before = (await client.get(path, headers=student.headers)).headers["ETag"]
@@ -202,6 +205,7 @@ async def test_progress_changes_the_tag(client: httpx.AsyncClient, owner: asyncp
         "INSERT INTO chapter_progress (student_id, chapter_id, best_quiz_score) VALUES ($1, '01-first', 40)",
         student.student_id,
     )
+    await heard(app)
     answer = await client.get(path, headers={**student.headers, "If-None-Match": before})
     assert answer.status_code == 200
     assert answer.headers["ETag"] != before

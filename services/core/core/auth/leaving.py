@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.auth.recovery import WrongPassword
+from core.auth.service import AccountGone
 from core.models import Base, Student
 from shared_schemas.accounts import AccountExport
 
@@ -20,14 +21,18 @@ WITHHELD = {"password_hash", "request_digest", "owner", "changed_by", "student_i
 
 
 async def export(session: AsyncSession, *, student_id: UUID, now: datetime) -> AccountExport:
-    """Everything core holds on a student: the account, and by table every row that is theirs."""
+    """Everything core holds on a student: the account, and by table every row that is theirs. Raises AccountGone."""
     records = {
         name: await _rows(session, student_id, columns=list(table.columns))
         for name, table in sorted(Base.metadata.tables.items())
         if "student_id" in table.columns
     }
-    [account] = records.pop(Student.__tablename__)
-    return AccountExport(exported_at=now, student_id=student_id, user_id=student_id, account=account, records=records)
+    accounts = records.pop(Student.__tablename__)
+    if not accounts:
+        raise AccountGone
+    return AccountExport(
+        exported_at=now, student_id=student_id, user_id=student_id, account=accounts[0], records=records
+    )
 
 
 async def erase(session: AsyncSession, *, student: Student) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,7 +14,9 @@ from core.chapters.search import Hit, Index
 from core.chapters.snippets import snippet
 from core.content import PublishedCourse
 from core.errors import ServiceError
+from core.memory import Memory
 from core.models import ChapterProgress
+from core.pages import ReadyPage
 from shared_schemas.chapters import (
     ChapterDetail,
     ChapterList,
@@ -25,6 +29,8 @@ from shared_schemas.chapters import (
     SectionText,
 )
 from shared_schemas.course import Chapter, ChapterOutline, Section
+
+PAGES_KEPT = 1_000  # of each kind; a large course has some hundred sections
 
 
 class SectionNotFound(ServiceError):
@@ -55,41 +61,47 @@ class _Newest:
     index = Index([])
 
 
-async def list_chapters(
-    session: AsyncSession, *, course: PublishedCourse, reader: Reader, student_id: UUID
-) -> ChapterList:
-    """Every chapter in reading order, each with the student's standing in it."""
+async def standings(memory: Memory, *, student_id: UUID) -> Mapping[str, bytes]:
+    """How far a student is with each chapter: a ChapterStanding as JSON, or null for one that was not begun."""
+    return await memory.recall(student_id, "standings", partial(_standings, student_id=student_id))
+
+
+async def _standings(session: AsyncSession, *, student_id: UUID) -> Mapping[str, bytes]:
     found = await session.execute(
         select(ChapterProgress.chapter_id, ChapterProgress.completion_status, ChapterProgress.best_quiz_score).where(
             ChapterProgress.student_id == student_id
         )
     )
-    standings = {
+    begun = {
         row.chapter_id: ChapterStanding(completion_status=row.completion_status, quiz_score=row.best_quiz_score)
         for row in found
     }
+    return _Standings({chapter_id: standing.model_dump_json().encode() for chapter_id, standing in begun.items()})
+
+
+class _Standings(dict[str, bytes]):
+    def __missing__(self, _chapter_id: str) -> bytes:
+        return b"null"
+
+
+@lru_cache(PAGES_KEPT)
+def list_page(course: PublishedCourse, reader: Reader) -> ReadyPage:
+    """The ChapterList of a reader's tier, with a gap for the standing in each chapter."""
     summaries = [
-        ChapterSummary(**_summary(outline, reader, standings.get(outline.chapter_id)))
+        ChapterSummary(**_summary(outline, open_to_reader=reader.may_read(outline.access_tier)))
         for outline in course.outlines.values()
     ]
-    return ChapterList(chapters=summaries, total_chapters=len(summaries), user_subscription=reader.tier)
+    chapters = ChapterList(chapters=summaries, total_chapters=len(summaries), user_subscription=reader.tier)
+    return ReadyPage(chapters, gap="user_progress")
 
 
-async def read_chapter(
-    session: AsyncSession, *, course: PublishedCourse, chapter: Chapter, reader: Reader, student_id: UUID
-) -> ChapterDetail:
-    """A whole chapter with the student's standing in it."""
-    found = await session.execute(
-        select(ChapterProgress.completion_status, ChapterProgress.best_quiz_score).where(
-            ChapterProgress.student_id == student_id, ChapterProgress.chapter_id == chapter.chapter_id
-        )
-    )
-    row = found.one_or_none()
-    standing = row and ChapterStanding(completion_status=row.completion_status, quiz_score=row.best_quiz_score)
-    outline = course.outlines[chapter.chapter_id]
-    following, preceding = course.neighbour(chapter.chapter_id, 1), course.neighbour(chapter.chapter_id, -1)
-    return ChapterDetail(
-        **_summary(outline, reader, standing),
+@lru_cache(PAGES_KEPT)
+def chapter_page(course: PublishedCourse, chapter_id: str) -> ReadyPage:
+    """The ChapterDetail of a chapter for those who may read it, with a gap for their standing in it."""
+    chapter, outline = course.chapters[chapter_id], course.outlines[chapter_id]
+    following, preceding = course.neighbour(chapter_id, 1), course.neighbour(chapter_id, -1)
+    detail = ChapterDetail(
+        **_summary(outline, open_to_reader=True),
         quiz_id=outline.quiz_id,
         learning_objectives=chapter.learning_objectives,
         prerequisites=chapter.prerequisites,
@@ -100,15 +112,18 @@ async def read_chapter(
         content_version=chapter.content_version,
         updated_at=chapter.updated_at,
     )
+    return ReadyPage(detail, gap="user_progress")
 
 
-def read_section(chapter: Chapter, section_id: str) -> SectionDetail:
-    """One section of a chapter; SectionNotFound where it has none with this id."""
+@lru_cache(PAGES_KEPT)
+def section_page(course: PublishedCourse, chapter_id: str, section_id: str) -> ReadyPage:
+    """The SectionDetail of one section; SectionNotFound where the chapter has none with this id."""
+    chapter = course.chapters[chapter_id]
     ids = [section.section_id for section in chapter.sections]
     if section_id not in ids:
         raise SectionNotFound(section_id, chapter)
     index = ids.index(section_id)
-    return SectionDetail(
+    detail = SectionDetail(
         **_section_text(chapter.sections[index]).model_dump(),
         chapter_id=chapter.chapter_id,
         chapter_title=chapter.title,
@@ -117,6 +132,7 @@ def read_section(chapter: Chapter, section_id: str) -> SectionDetail:
         content_version=chapter.content_version,
         updated_at=chapter.updated_at,
     )
+    return ReadyPage(detail)
 
 
 def open_neighbour(course: PublishedCourse, chapter_id: str, *, steps: int, reader: Reader) -> Chapter:
@@ -168,7 +184,7 @@ def _search_hit(hit: Hit, reader: Reader) -> SearchHit:
     )
 
 
-def _summary(outline: ChapterOutline, reader: Reader, standing: ChapterStanding | None) -> dict[str, object]:
+def _summary(outline: ChapterOutline, *, open_to_reader: bool) -> dict[str, object]:
     return {
         "chapter_id": outline.chapter_id,
         "chapter_number": outline.chapter_number,
@@ -177,8 +193,8 @@ def _summary(outline: ChapterOutline, reader: Reader, standing: ChapterStanding 
         "access_tier": outline.access_tier,
         "estimated_time_minutes": outline.estimated_time_minutes,
         "difficulty_level": outline.difficulty_level,
-        "user_has_access": reader.may_read(outline.access_tier),
-        "user_progress": standing,
+        "user_has_access": open_to_reader,
+        "user_progress": None,
     }
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from core import security
 from core.database import Session
@@ -18,10 +18,10 @@ router.dependencies.append(Depends(security.trusted_service))
 
 
 @router.post("/resolve")
-async def resolve(request: ResolveRequest, session: Session, settings: RequestSettings) -> Learner:
+async def resolve(http: Request, request: ResolveRequest, settings: RequestSettings) -> Learner:
     """Who a bearer token for the API, or for the ChatGPT app, belongs to; 401 when nobody's."""
     audience = settings.app_resource if request.audience == "app" else AUDIENCE
-    return await security.resolve(session, request.token, settings=settings, audience=audience)
+    return await security.resolve(http.app.state.memory, request.token, settings=settings, audience=audience)
 
 
 @router.get("/{student_id}/snapshot")

@@ -13,6 +13,7 @@ from core.content import PublishedCourse
 from core.models import ChapterProgress, MilestoneReached, SectionProgress, Student
 from core.progress import streaks
 from core.progress.service import Recorded, active_days
+from core.security import Unauthorized
 from shared_schemas.course import ChapterOutline, Tier
 from shared_schemas.progress import (
     AchievedMilestone,
@@ -135,7 +136,9 @@ def where_to_go_on(readable: Sequence[ChapterState], course: PublishedCourse) ->
 
 
 async def _standing(session: AsyncSession, student_id: UUID, now: datetime) -> Standing:
-    timezone = (await session.scalars(select(Student.timezone).where(Student.student_id == student_id))).one()
+    timezone = await session.scalar(select(Student.timezone).where(Student.student_id == student_id))
+    if timezone is None:
+        raise Unauthorized  # the account was deleted a moment ago
     achieved = await session.execute(
         select(MilestoneReached.milestone, MilestoneReached.achieved_at)
         .where(MilestoneReached.student_id == student_id)

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 
-from core.access.gate import KnownQuiz, OpenQuiz
+from core.access.gate import KnownQuiz, OpenQuiz, enter
+from core.access.service import open_quiz
 from core.clock import Now
 from core.content import CurrentCourse
 from core.database import Session
 from core.idempotency import ClientKey, Effect, digest, run_once
+from core.pages import NOT_MODIFIED
 from core.quizzes import service
+from core.routing import PageRoute
 from core.routing import router as new_router
 from core.security import CurrentLearner, RequestSettings
 from shared_schemas.quizzes import QuizAttempt, QuizHistory, QuizPaper, QuizResults, QuizSubmission
@@ -17,13 +20,16 @@ from shared_schemas.quizzes import QuizAttempt, QuizHistory, QuizPaper, QuizResu
 PageNumber = Annotated[int, Query(ge=1, le=100_000, description="Counts from 1.")]
 PageSize = Annotated[int, Query(ge=1, le=50)]
 
+paper_router = new_router("/api/v1/quizzes", "quizzes", kind=PageRoute)
 router = new_router("/api/v1", "quizzes")
 
 
-@router.get("/quizzes/{quiz_id}")
-async def read_quiz(_: CurrentLearner, quiz: OpenQuiz) -> QuizPaper:
+@paper_router.get("/{quiz_id}", response_model=QuizPaper, responses=NOT_MODIFIED)
+async def read_quiz(request: Request, quiz_id: str) -> Response:
     """A quiz without its keys."""
-    return service.paper(quiz)
+    visit = await enter(request)
+    quiz = open_quiz(visit.course, quiz_id, reader=visit.reader)
+    return service.paper(visit.course, quiz.quiz_id).answer(request)
 
 
 @router.post("/quizzes/{quiz_id}/submit", response_model=QuizAttempt)

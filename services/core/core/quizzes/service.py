@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from functools import lru_cache
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.content import PublishedCourse
 from core.errors import InvalidFields
 from core.models import QuizResult
+from core.pages import ReadyPage
 from core.progress.service import record_attempt
 from core.quizzes.marking import FULL_MARKS, AnswersNotUnderstood, Mark, MarkedQuiz, mark_quiz
 from shared_schemas.course import Key, Quiz
@@ -28,16 +30,22 @@ from shared_schemas.quizzes import (
     ReviewSection,
 )
 
+PAPERS_KEPT = 200
 
-def paper(quiz: Quiz) -> QuizPaper:
-    """A quiz as a student sees it before answering."""
-    return QuizPaper(
-        quiz_id=quiz.quiz_id,
-        chapter_id=quiz.chapter_id,
-        title=quiz.title,
-        passing_score=quiz.passing_score,
-        total_questions=len(quiz.questions),
-        questions=quiz.questions,
+
+@lru_cache(PAPERS_KEPT)
+def paper(course: PublishedCourse, quiz_id: str) -> ReadyPage:
+    """The QuizPaper of a quiz: what a student sees of it before answering."""
+    quiz = course.quizzes[quiz_id]
+    return ReadyPage(
+        QuizPaper(
+            quiz_id=quiz.quiz_id,
+            chapter_id=quiz.chapter_id,
+            title=quiz.title,
+            passing_score=quiz.passing_score,
+            total_questions=len(quiz.questions),
+            questions=quiz.questions,
+        )
     )
 
 

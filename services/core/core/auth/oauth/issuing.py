@@ -93,7 +93,7 @@ async def exchange(session: AsyncSession, *, asked: Parameters, settings: Settin
         raise OAuthRefused("invalid_request", f"The subject_token_type is {ACCESS_TOKEN}")
     shown = asked.data.get("subject_token", "")
     try:
-        learner = await security.resolve(session, shown, settings=settings, audience=settings.app_resource)
+        learner = await security.read_learner(session, shown, settings=settings, audience=settings.app_resource)
     except security.Unauthorized as error:
         raise OAuthRefused("invalid_request", "The subject_token is not valid, or not any more.") from error
     lifetime = min(EXCHANGED_LIFETIME, learner.token_expires_at - now)
