@@ -203,7 +203,7 @@ async def test_what_has_run_out_is_not_sent_but_reported(post: Post, written: li
     assert [line for line in written if line.startswith("1 mails ran out")]
 
 
-async def test_old_answers_and_sessions_are_cleared_away_and_fresh_ones_stay(post: Post) -> None:
+async def test_what_is_old_and_of_no_use_is_cleared_away_and_the_rest_stays(post: Post) -> None:
     student = await post.write()
     for age in ("1 hour", "2 days"):
         await post.owner.execute(
@@ -213,10 +213,18 @@ async def test_old_answers_and_sessions_are_cleared_away_and_fresh_ones_stay(pos
             f"INSERT INTO sessions (student_id, expires_at) VALUES ($1, now() + interval '1 day' - interval '{age}')",
             student,
         )
+        for name in ("let in", "never"):
+            await post.owner.execute(
+                f"""INSERT INTO oauth_clients (client_id, redirect_uris, created_at)
+                    VALUES ('{name} {age}', '{{com.example:/}}', now() - interval '{age}')"""
+            )
+        await post.owner.execute(f"INSERT INTO oauth_consents VALUES ($1, 'let in {age}', 'learn')", student)
     before = await post.owner.fetchval("SELECT count(*) FROM sessions")
     await post.outbox._clean()
     assert await post.owner.fetchval("SELECT array_agg(owner) FROM core_idempotency_keys") == ["1 hour"]
     assert await post.owner.fetchval("SELECT count(*) FROM sessions") == before - 1
+    clients = await post.owner.fetch("SELECT client_id FROM oauth_clients WHERE redirect_uris = '{com.example:/}'")
+    assert {row["client_id"] for row in clients} == {"let in 1 hour", "let in 2 days", "never 1 hour"}
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])

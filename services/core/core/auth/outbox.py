@@ -57,6 +57,14 @@ CLEAR_SESSIONS = text("""
     DELETE FROM sessions WHERE session_id IN (
         SELECT session_id FROM sessions WHERE expires_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)
 """)
+# A client that no student has let in within a day; one that comes back registers, or its document is read, again.
+CLEAR_CLIENTS = text("""
+    DELETE FROM oauth_clients WHERE client_id IN (
+        SELECT client_id FROM oauth_clients c WHERE created_at < now() - interval '1 day'
+        AND NOT EXISTS (SELECT FROM oauth_consents o WHERE o.client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_grants g WHERE g.client_id = c.client_id)
+        LIMIT 1000 FOR UPDATE SKIP LOCKED)
+""")
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -131,7 +139,7 @@ class Outbox:
         self._cleaned = time.monotonic()
         async with self._database.transaction() as session:
             never_sent = sum((await session.scalars(CLEAR_MAILS)).all())
-            for clearing in (CLEAR_THROTTLES, CLEAR_KEYS, CLEAR_SESSIONS):
+            for clearing in (CLEAR_THROTTLES, CLEAR_KEYS, CLEAR_SESSIONS, CLEAR_CLIENTS):
                 await session.execute(clearing)
         if never_sent:
             logger.warning("%d mails ran out before they could be sent: is SMTP_SERVER right?", never_sent)

@@ -6,6 +6,7 @@ OAUTH_CLIENT_HOSTS names, its addresses public, and the connection goes to the v
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -13,15 +14,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 LARGEST_DOCUMENT = 5 * 1024
 FETCH_SECONDS = 5.0
+CONNECT_SECONDS = 1.5
 SHORTEST_FRESHNESS = timedelta(minutes=5)
 LONGEST_FRESHNESS = timedelta(hours=24)
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # Python 3.11 takes it for global
 
 Addresses = Callable[[str, int], Awaitable[list[str]]]
 
@@ -47,22 +53,29 @@ async def fetch(url: str, *, addresses: Addresses | None = None, tls: ssl.SSLCon
 
     Raises DocumentRefused and DocumentUnreachable. ``addresses`` looks a host up, by default as ``public_addresses``.
     """
+    import httpx  # noqa: PLC0415  # takes long to load, and is needed once a day
+
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
+    headers = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"}
+    timeout = httpx.Timeout(FETCH_SECONDS, connect=CONNECT_SECONDS)
     try:
         async with asyncio.timeout(FETCH_SECONDS):
             found = await (addresses or public_addresses)(host, port)
             # trust_env=False: a proxy would look the name up again
-            async with httpx.AsyncClient(verify=tls or True, trust_env=False, timeout=FETCH_SECONDS) as client:
-                request = client.build_request(
-                    "GET",
-                    httpx.URL(url).copy_with(host=found[0]),
-                    headers={"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"},
-                    extensions={"sni_hostname": host},  # the certificate is checked against the name, not the address
-                )
-                return await _read(await client.send(request, stream=True))
-    except (OSError, TimeoutError, httpx.HTTPError) as error:
+            async with httpx.AsyncClient(verify=tls or True, trust_env=False, timeout=timeout) as client:
+                for address in found:
+                    request = client.build_request(
+                        "GET",
+                        httpx.URL(url).copy_with(host=address),
+                        headers=headers,
+                        extensions={"sni_hostname": host},  # the certificate is that of the name
+                    )
+                    with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                        return await _read(await client.send(request, stream=True))
+    except (OSError, httpx.HTTPError) as error:  # a TimeoutError is an OSError too
         raise DocumentUnreachable from error
+    raise DocumentUnreachable
 
 
 async def public_addresses(host: str, port: int) -> list[str]:
@@ -83,7 +96,7 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not parsed.is_multicast and parsed not in LOCAL_NAT64
 
 
 def freshness(headers: Mapping[str, str], *, now: datetime) -> timedelta:
@@ -101,8 +114,8 @@ def freshness(headers: Mapping[str, str], *, now: datetime) -> timedelta:
     return max(SHORTEST_FRESHNESS, timedelta(seconds=min(seconds, longest)))
 
 
-async def _read(answer: httpx.Response) -> Document:
-    if answer.status_code != httpx.codes.OK:
+async def _read(answer: "httpx.Response") -> Document:
+    if answer.status_code != HTTPStatus.OK:
         raise DocumentRefused(f"its host answered {answer.status_code}")
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise DocumentRefused("it is compressed")
