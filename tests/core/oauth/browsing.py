@@ -120,12 +120,16 @@ class Browser:
         assert page.status_code == 200, page.text
         return await self.submit(page, "sign-in", email=email, password=password)
 
-    async def allow(self, asked: dict[str, Any], email: str) -> dict[str, str]:
+    async def allow(self, asked: dict[str, Any], email: str, password: str = PASSWORD) -> dict[str, str]:
         """Sign in, agree where it is asked; what goes back to the client."""
-        page = await self.sign_in(asked, email)
+        return answer_of(await self.follow(asked, email, password))
+
+    async def follow(self, asked: dict[str, Any], email: str, password: str = PASSWORD) -> httpx.Response:
+        """The same, as the redirect that takes it there."""
+        page = await self.sign_in(asked, email, password)
         if page.status_code == 200:
             page = await self.submit(page, "consent", decision="allow")
-        return answer_of(page)
+        return page
 
 
 async def register(client: httpx.AsyncClient, **metadata: Any) -> App:
