@@ -19,7 +19,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "chapter_progress": READ_WRITE,
         "section_progress": READ_WRITE,
         "quiz_results": APPEND,
-        "activity_days": APPEND,
+        "activity_days": AMEND,
         "milestones": APPEND,
         "subscription_changes": APPEND,
         "core_idempotency_keys": READ_WRITE,

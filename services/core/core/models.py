@@ -135,13 +135,18 @@ class QuizResult(Base):
 
 
 class ActivityDay(Base):
-    """A local calendar day on which a student learned something."""
+    """A local calendar day on which a student learned something.
+
+    ``earned_at`` is its first action, ``timezone`` that of its latest; null for days from before revision 009.
+    """
 
     __tablename__ = "activity_days"
     __table_args__ = (PrimaryKeyConstraint("student_id", "day"),)
 
     student_id: Mapped[UUID] = _student()
     day: Mapped[date]
+    earned_at: Mapped[datetime | None]
+    timezone: Mapped[str | None]
 
 
 class MilestoneReached(Base):

@@ -36,14 +36,19 @@ class Standing:
     """What the database holds on a student's days and milestones, as of one moment."""
 
     timezone: str
-    today: date
-    days: list[date]
+    now: datetime
+    days: list[streaks.ActiveDay]
     achieved: list[AchievedMilestone]
 
     @property
     def streak(self) -> streaks.StreakFacts:
         """The streak of these days."""
-        return streaks.count_streak(self.days, self.today)
+        return streaks.count_streak(self.days, now=self.now, timezone=self.timezone)
+
+    @property
+    def today(self) -> date:
+        """The date where the student is."""
+        return streaks.local_day(self.now, self.timezone)
 
 
 async def progress(
@@ -146,7 +151,7 @@ async def _standing(session: AsyncSession, student_id: UUID, now: datetime) -> S
     )
     return Standing(
         timezone=timezone,
-        today=streaks.local_day(now, timezone),
+        now=now,
         days=await active_days(session, student_id),
         achieved=[AchievedMilestone(milestone=name, achieved_at=at) for name, at in achieved],
     )

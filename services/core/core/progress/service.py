@@ -6,7 +6,7 @@ missed, whatever chapters they touch.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Row, case, func, select
@@ -207,15 +207,10 @@ async def _record_day(
     now: datetime,
 ) -> list[str]:
     """Make today an active day; returns the milestones that this action was the first to reach."""
-    new_day = await session.scalar(
-        insert(ActivityDay)
-        .values(student_id=student_id, day=streaks.local_day(now, timezone))
-        .on_conflict_do_nothing()
-        .returning(ActivityDay.day)
-    )
     measures: dict[streaks.Measure, int] = {"chapters": 0, "days": 0}
-    if new_day is not None:
-        measures["days"] = streaks.count_streak(await active_days(session, student_id), new_day).longest
+    if await _is_new_day(session, student_id, timezone=timezone, now=now):
+        days = await active_days(session, student_id)
+        measures["days"] = streaks.count_streak(days, now=now, timezone=timezone).longest
     if just_completed:
         measures["chapters"] = await _completed_chapters(session, student_id, course.outlines.keys())
     names = streaks.reached(streaks.goals(len(course.outlines)), measures)
@@ -231,9 +226,27 @@ async def _record_day(
     return [name for name in names if name in fresh]
 
 
-async def active_days(session: AsyncSession, student_id: UUID) -> list[date]:
+async def _is_new_day(session: AsyncSession, student_id: UUID, *, timezone: str, now: datetime) -> bool:
+    """Whether this action is the first of its date. The date keeps the zone of its latest action."""
+    day = ActivityDay
+    new = insert(day).values(
+        student_id=student_id, day=streaks.local_day(now, timezone), earned_at=now, timezone=timezone
+    )
+    written = await session.scalar(
+        new.on_conflict_do_update(
+            index_elements=[day.student_id, day.day],
+            set_={"timezone": new.excluded.timezone},
+            where=day.timezone.is_distinct_from(new.excluded.timezone),
+        ).returning(day.earned_at)
+    )
+    return written == now
+
+
+async def active_days(session: AsyncSession, student_id: UUID) -> list[streaks.ActiveDay]:
     """Every day on which the student learned, on their own calendar."""
-    return list(await session.scalars(select(ActivityDay.day).where(ActivityDay.student_id == student_id)))
+    day = ActivityDay
+    found = await session.execute(select(day.day, day.earned_at, day.timezone).where(day.student_id == student_id))
+    return [streaks.ActiveDay(*row) for row in found]
 
 
 async def _completed_chapters(session: AsyncSession, student_id: UUID, chapter_ids: Collection[str]) -> int:

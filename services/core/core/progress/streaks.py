@@ -1,12 +1,14 @@
 """Streaks and milestones, computed from calendar days and counts. Pure.
 
 A day is a date in the student's own calendar, fixed when the action happened: a clock that is set forward or back, a
-change of zone or the end of a month never changes a day that was already earned.
+change of zone or the end of a month never changes a day that was already earned. Who travels over the date line lives
+some date twice, which counts once, or never, which breaks nothing.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from math import ceil
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -16,6 +18,23 @@ STREAK_TARGETS = (3, 7, 14, 30)
 DAY = timedelta(days=1)
 
 Measure = Literal["chapters", "days"]
+
+
+@dataclass(frozen=True)
+class ActiveDay:
+    """A date on which a student learned: when first, and in which zone at last, where that is known."""
+
+    day: date
+    earned_at: datetime | None = None
+    timezone: str | None = None
+
+    def reaches(self, instant: datetime) -> bool:
+        """Whether by the calendar of this day's own zone ``instant`` falls no later than on the day after."""
+        return self.timezone is not None and local_day(instant, self.timezone) <= self.day + DAY
+
+    def joins(self, later: "ActiveDay") -> bool:
+        """Whether no whole day was missed between this day and the next one in line."""
+        return later.day <= self.day + DAY or (later.earned_at is not None and self.reaches(later.earned_at))
 
 
 @dataclass(frozen=True)
@@ -42,36 +61,35 @@ def local_day(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()
 
 
-def count_streak(days: Collection[date], today: date) -> StreakFacts:
-    """The streak that ``days`` make. It lives while its last day is today or yesterday: a morning breaks nothing.
+def count_streak(days: Collection[ActiveDay], *, now: datetime, timezone: str) -> StreakFacts:
+    """The streak of a student in ``timezone``: it lives while its last day is today or yesterday.
 
-    A last day after ``today`` is possible, for someone who has travelled west over the date line: it counts as today.
+    Yesterday by the calendar there or by the one in which the last day was earned: who has flown west over the date
+    line keeps the day that the flight took. Who has flown east may have a last day after today: it counts as today.
+    ``days`` holds each date once.
     """
     runs = list(_runs(days))
     if not runs:
         return StreakFacts(current=0, longest=0, last_day=None)
-    last_day, last_run = runs[-1]
-    return StreakFacts(
-        current=last_run if last_day >= today - DAY else 0,
-        longest=max(length for _, length in runs),
-        last_day=last_day,
-    )
+    last, last_run = runs[-1]
+    alive = last.day >= local_day(now, timezone) - DAY or last.reaches(now)
+    return StreakFacts(current=last_run if alive else 0, longest=max(length for _, length in runs), last_day=last.day)
 
 
-def _runs(days: Collection[date]) -> Iterator[tuple[date, int]]:
+def _runs(days: Collection[ActiveDay]) -> Iterator[tuple[ActiveDay, int]]:
     """Each unbroken run of days as its last day and its length, oldest first."""
-    active = set(days)
+    line = sorted(days, key=lambda active: active.day)
     length = 0
-    for day in sorted(active):
+    for active, later in zip_longest(line, line[1:]):
         length += 1
-        if day + DAY not in active:
-            yield day, length
+        if later is None or not active.joins(later):
+            yield active, length
             length = 0
 
 
-def calendar(days: Collection[date], today: date) -> list[tuple[date, bool]]:
+def calendar(days: Collection[ActiveDay], today: date) -> list[tuple[date, bool]]:
     """The last 35 days up to ``today``, oldest first, each with whether it was active."""
-    active = set(days)
+    active = {one.day for one in days}
     window = [today - back * DAY for back in reversed(range(CALENDAR_DAYS))]
     return [(day, day in active) for day in window]
 
