@@ -46,14 +46,15 @@ class Host:
         self.student = student
         self.kept = Kept()
         self.asked: list[dict[str, str]] = []
+        self.provider: OAuthClientProvider | None = None
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Client]:
         metadata = OAuthClientMetadata(redirect_uris=[REDIRECT], client_name="A host of the tests")
-        provider = OAuthClientProvider(
+        self.provider = OAuthClientProvider(
             f"{self.address}/mcp", metadata, self.kept, redirect_handler=self.open, callback_handler=self.callback
         )
-        async with httpx2.AsyncClient(auth=provider, timeout=30) as http:
+        async with httpx2.AsyncClient(auth=self.provider, timeout=30) as http:
             transport = streamable_http_client(f"{self.address}/mcp", http_client=http)
             async with Client(transport) as client:
                 yield client
@@ -94,11 +95,12 @@ async def test_a_host_finds_registers_signs_in_and_calls(host: Host) -> None:
 async def test_a_host_refreshes_what_has_run_out(host: Host) -> None:
     async with host.connected() as client:
         await call(client, "get_progress")
-    first = host.kept.tokens
-    assert first is not None
-    host.kept.tokens = first.model_copy(update={"access_token": "run.out", "expires_in": -1})
-    async with host.connected() as client:
+        first = host.kept.tokens
+        assert host.provider is not None
+        host.provider.context.token_expiry_time = 1  # an hour has passed, as far as the host knows
         await call(client, "get_progress")
+    assert first is not None
+    assert host.kept.tokens is not None
     assert host.kept.tokens.refresh_token != first.refresh_token
     assert len(host.asked) == 1, "without the student"
 
