@@ -137,6 +137,26 @@ def test_every_operation_has_a_row(app: FastAPI) -> None:
     assert documented == TABLE.keys()
 
 
+async def test_the_document_says_which_operations_want_a_token(app: FastAPI) -> None:
+    marked = {
+        f"{method.upper()} {path}"
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security")
+    }
+    assert marked == {operation for operation, row in TABLE.items() if row[2] == 401 != row[3]}
+
+
+async def test_unknown_addresses_say_what_is_left_of_the_hour_too(client: httpx.AsyncClient, people: People) -> None:
+    for method, path, status in (("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/progress", 405)):
+        known = await client.request(method, path, headers=people.owner.headers)
+        assert known.status_code == status
+        assert known.headers["X-RateLimit-Tier"] == "premium"
+        unknown = await client.request(method, path)
+        assert unknown.status_code == status
+        assert "X-RateLimit-Tier" not in unknown.headers
+
+
 @pytest.mark.parametrize("operation", TABLE)
 async def test_everyone_gets_what_the_table_says(
     *, client: httpx.AsyncClient, settings: Settings, sign_up: SignUp, people: People, operation: str

@@ -142,6 +142,19 @@ async def test_errors_of_a_known_learner_carry_the_quota_headers_too(
     assert "X-RateLimit-Limit-Paths" in refused.headers
 
 
+async def test_unknown_addresses_carry_the_quota_headers_too(
+    client: httpx.AsyncClient, fake_core: FakeCore, student: UUID
+) -> None:
+    signed_in = fake_core.sign_in(student)
+    for method, path, status in (("GET", "/api/v2/nothing", 404), ("DELETE", "/api/v2/usage/quota", 405)):
+        answer = await client.request(method, path, headers=signed_in)
+        assert answer.status_code == status
+        assert answer.headers["X-RateLimit-Remaining-Paths"] == "10"
+    stranger = await client.get("/api/v2/nothing", headers={"Authorization": "Bearer nobody"})
+    assert stranger.status_code == 404
+    assert "X-RateLimit-Remaining-Paths" not in stranger.headers
+
+
 async def test_redis_gone_changes_nothing(
     client: httpx.AsyncClient, fake_core: FakeCore, configure: Configure, student: UUID
 ) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi_swagger import patch_fastapi
+from starlette.exceptions import HTTPException
 
 from core import errors, health
 from core.access.router import admin_router
@@ -22,6 +24,7 @@ from core.chapters.router import router as chapters_router
 from core.chapters.router import search_router
 from core.content import Shelf
 from core.database import Database, libpq_url
+from core.errors import ServiceError
 from core.learners.router import router as learners_router
 from core.limits import Limits
 from core.logs import write_json_lines
@@ -33,6 +36,7 @@ from core.progress.router import router as progress_router
 from core.push import Push
 from core.quizzes.router import paper_router
 from core.quizzes.router import router as quizzes_router
+from core.security import current_learner
 from core.settings import Settings, get_settings
 from core.storage import open_storage
 
@@ -94,12 +98,13 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app)
+    app.add_exception_handler(HTTPException, _at_no_route)
     app.add_middleware(Reception)
     for router in PAGES:
         app.router.routes.extend(router.routes)  # an included router is searched by itself, and twice a request
     for router in ROUTERS:
         app.include_router(router)
-    describe_sign_in(app, ROUTERS)
+    describe_sign_in(app, [*PAGES, *ROUTERS])
     docs = "/api/v1/docs"
     patch_fastapi(
         app,
@@ -110,6 +115,13 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_favicon_url=f"{docs}/favicon.png",
     )
     return app
+
+
+async def _at_no_route(request: Request, error: Exception) -> Response:
+    """An unknown address or method. Who is signed in is told what is left of the hour there too."""
+    with contextlib.suppress(ServiceError):
+        await current_learner(request, datetime.now(UTC))
+    return await errors.http_error(request, error)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -73,7 +73,7 @@ def install(app: FastAPI) -> None:
     """Make every refusal of ``app`` leave it in the envelope."""
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, http_error)
 
 
 def unexpected() -> Response:
@@ -103,7 +103,7 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     return rendered(InvalidFields(problems))
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> Response:
     """What Starlette and FastAPI refuse themselves: above all an unknown address or method."""
     if not isinstance(error, HTTPException):
         raise error

@@ -7,13 +7,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from core.routing import PageRoute
 from core.security import current_learner
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "The access_token of POST /api/v1/auth/login"}
 
 
 def describe_sign_in(app: FastAPI, routers: Iterable[APIRouter]) -> None:
-    """Mark in the document of ``app`` every operation that resolves a learner. It costs no request anything."""
+    """Mark in the document of ``app`` every operation of ``routers`` that resolves a learner; costs no request time."""
     generate = app.openapi
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
@@ -21,7 +22,7 @@ def describe_sign_in(app: FastAPI, routers: Iterable[APIRouter]) -> None:
         found = generate()
         found["components"]["securitySchemes"] = {"bearer": SCHEME}
         for route in routes:
-            if route.include_in_schema and _signs_in(route.dependant):
+            if route.include_in_schema and (isinstance(route, PageRoute) or _signs_in(route.dependant)):
                 for method in route.methods or ():
                     found["paths"][route.path][method.lower()]["security"] = [{"bearer": []}]
         return found

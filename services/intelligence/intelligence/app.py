@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -22,7 +22,7 @@ from intelligence.database import describe, is_temporary
 from intelligence.edge import BodyTooLarge, Edge
 from intelligence.errors import InvalidRequest, ServiceError, envelope
 from intelligence.paths import router as paths
-from intelligence.security import refuse_first
+from intelligence.security import current_learner, refuse_first
 from intelligence.usage import router as usage
 from intelligence.usage import sweeper
 from shared_schemas.errors import ErrorEnvelope
@@ -116,6 +116,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         return await _after_gate(request, InvalidRequest("The body is not valid JSON."))
     if error.status_code == BodyTooLarge.status:
         return _answer(BodyTooLarge())
+    with suppress(ServiceError):
+        await current_learner(request)  # so that the quota's headers stand at unknown addresses too
     code, message = HTTP_CODES.get(error.status_code, ("INVALID_REQUEST", "The request can not be served."))
     return JSONResponse(envelope(code, message), status_code=error.status_code, headers=error.headers)
 

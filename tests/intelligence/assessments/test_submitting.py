@@ -74,9 +74,18 @@ async def test_refusals_come_in_their_order(world: World) -> None:
 
 
 async def test_the_switch_turns_submissions_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    student = await world.student()
+    for _ in range(3):
+        assert (await student.submit("04-rag-q2")).status_code == 202
     monkeypatch.setattr(get_settings(), "enable_llm_assessments", False)
-    answer = await (await world.student()).submit()
+    answer = await student.submit()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "FEATURE_DISABLED")
+    assert answer.headers["X-RateLimit-Remaining-Assessments"] == "17", "nothing is charged"
+    exhausted = await student.submit("04-rag-q2")
+    assert (exhausted.status_code, exhausted.json()["error"]["code"]) == (409, "ATTEMPTS_EXHAUSTED"), "503 comes last"
+    monkeypatch.setattr(get_settings(), "premium_assessments_limit", 3)
+    used_up = await student.submit()
+    assert (used_up.status_code, used_up.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
 
 
 async def test_twenty_at_once_win_exactly_three_attempts(world: World) -> None:

@@ -142,8 +142,13 @@ async def test_wrong_types_are_an_invalid_request(world: World) -> None:
 
 async def test_the_switch_turns_paths_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(get_settings(), "enable_adaptive_paths", False)
-    answer = await (await world.student()).post("/adaptive/path")
+    student = await world.student()
+    answer = await student.post("/adaptive/path")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "FEATURE_DISABLED")
+    assert answer.headers["X-RateLimit-Remaining-Paths"] == "10", "nothing is charged"
+    monkeypatch.setattr(get_settings(), "premium_adaptive_paths_limit", 0)
+    used_up = await student.post("/adaptive/path")
+    assert (used_up.status_code, used_up.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED"), "503 comes last"
 
 
 @pytest.mark.parametrize("mode", [{"mode": "error", "status": 529}, {"mode": "malformed"}, {"mode": "refusal"}])

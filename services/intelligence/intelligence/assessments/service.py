@@ -15,7 +15,6 @@ from intelligence.assessments.gibberish import is_gibberish
 from intelligence.content import LoadedCourse
 from intelligence.errors import ServiceError
 from intelligence.models import AssessmentFeedback, AssessmentSubmission
-from intelligence.settings import get_settings
 from intelligence.usage.service import reserve
 from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
@@ -33,14 +32,6 @@ ATTEMPT_INDEX = "uq_assessment_submissions_attempt"
 RACES_LOST_AT_MOST = 20
 
 Remember = Callable[[AsyncSession, SubmissionReceipt], Awaitable[None]]
-
-
-class FeatureDisabled(ServiceError):
-    """Graded answers are switched off on this installation."""
-
-    status = 503
-    code = "FEATURE_DISABLED"
-    message = "Graded answers are switched off at the moment."
 
 
 class InvalidAnswerLength(ServiceError):
@@ -138,8 +129,6 @@ async def check_answer(question_id: str, answer_text: str) -> str:
         raise InvalidSubmission
     if (await content.current_course()).question(question_id) is None:
         raise QuestionNotFound
-    if not get_settings().enable_llm_assessments:
-        raise FeatureDisabled
     return answer
 
 

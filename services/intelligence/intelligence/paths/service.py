@@ -40,14 +40,6 @@ LEASE_SECONDS = 40.0
 Stage = Literal["queued", "analysing"]
 
 
-class FeatureDisabled(ServiceError):
-    """Adaptive paths are switched off on this installation."""
-
-    status = 503
-    code = "FEATURE_DISABLED"
-    message = "Adaptive paths are switched off at the moment."
-
-
 class InsufficientData(ServiceError):
     """Too few quizzes to say anything about the student."""
 
@@ -94,8 +86,6 @@ async def create_path(
     Either takes one quota unit; any failure gives it back. ``report`` is told each stage as it begins; ``remember`` is
     called in the transaction that makes the path final.
     """
-    if not get_settings().enable_adaptive_paths:
-        raise FeatureDisabled
     report("queued")
     snapshot = await core_client.snapshot(learner.student_id)
     completed = analyses.quizzes_taken(snapshot)

@@ -19,6 +19,7 @@ from shared_schemas.usage import FeatureQuota, Quota, UpgradeOption
 Feature = Literal["adaptive_path", "assessment"]
 # A feature is named by its unit in the ledger and by its plural on the wire.
 QUOTA_NAMES: dict[Feature, str] = {"adaptive_path": "adaptive_paths", "assessment": "assessments"}
+SWITCHED: dict[Feature, str] = {"adaptive_path": "Adaptive paths", "assessment": "Graded answers"}
 
 
 class QuotaExceeded(ServiceError):
@@ -27,6 +28,16 @@ class QuotaExceeded(ServiceError):
     status = 429
     code = "RATE_LIMIT_EXCEEDED"
     message = "You have used all of this month's quota for this feature."
+
+
+class FeatureDisabled(ServiceError):
+    """The operator has switched a feature off."""
+
+    status = 503
+    code = "FEATURE_DISABLED"
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__(f"{SWITCHED[feature]} are switched off at the moment.")
 
 
 class SpendCeilingReached(ServiceError):
@@ -105,9 +116,10 @@ async def reserve(
 ) -> UUID:
     """Take one quota unit and hold the worst case, atomically; the reservation's id.
 
-    Raises QuotaExceeded, SpendCeilingReached or ServiceBudgetExhausted, in this order, and then nothing has changed.
-    Make it the last statement before the commit: it holds the locks of the limits. `lease_seconds` None: something
-    durable owns the reservation; otherwise the sweeper releases it when the lease has run out.
+    Raises QuotaExceeded, SpendCeilingReached, ServiceBudgetExhausted or FeatureDisabled, in this order; the caller's
+    rollback leaves everything as it was. Make it the last statement before the commit: it holds the locks of the
+    limits. `lease_seconds` None: something durable owns the reservation; otherwise the sweeper releases it when the
+    lease has run out.
     """
     settings = get_settings()
     limit = limit_of(learner, feature)
@@ -128,6 +140,8 @@ async def reserve(
     ).one()
     if row.refused_by is not None:
         raise refusal(row.refused_by, learner=learner, feature=feature, used=row.used, limit=limit, month=row.month)
+    if not (settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments):
+        raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
     reservation_id: UUID = row.reservation_id
     return reservation_id
 
