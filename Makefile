@@ -20,14 +20,14 @@ endif
 UV := $(CURDIR)/.tools/bin/uv
 LOCKED := pyproject.toml uv.lock shared-schemas/pyproject.toml services/core/pyproject.toml \
 	services/intelligence/pyproject.toml chatgpt-app/pyproject.toml model-simulator/pyproject.toml devstack/pyproject.toml
-PURE := services/core/core/quizzes/marking.py,services/core/core/quizzes/criteria.py,services/core/core/quizzes/wording.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py
+PURE := services/core/core/quizzes/answers.py,services/core/core/quizzes/criteria.py,services/core/core/quizzes/marking.py,services/core/core/quizzes/resemblance.py,services/core/core/quizzes/wording.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py
 NODE_MODULES := tests/chatgpt/node_modules/.package-lock.json
 STACK := .venvs/stack/bin/python -m devstack
 
-.PHONY: help run up down status dev clean install test check prove lock
+.PHONY: help run up down status dev clean install test check prove eval-marking lock
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: install ## start everything in the foreground on http://localhost:8000 (PORT=9000 make run elsewhere); Ctrl-C stops it
 	@exec $(STACK) run
@@ -63,6 +63,9 @@ check: .venv/.installed ## lint, types and import rules only
 
 prove: .venv/.installed install ## the long proofs: crashes, floods, races at full size
 	@.venv/bin/python -m pytest -m prove -q
+
+eval-marking: .venv/.installed ## how well short answers are marked, against human marks: EVAL_DATA=folder make eval-marking
+	@.venv/bin/python -m evals.marking
 
 lock: $(UV) ## resolve again after a pyproject changed
 	@$(UV) lock && $(UV) export -q --only-group tools --no-header --no-emit-workspace -o tools.txt

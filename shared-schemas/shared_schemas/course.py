@@ -199,10 +199,10 @@ class AnswerPoint(CourseObject):
 
 
 class ShortAnswerKey(QuestionKey):
-    """Authored criteria of a short answer. ``points`` add up to 10."""
+    """Authored criteria of a short answer. ``points`` add up to 10; without any, model answers decide."""
 
     type: Literal["short-answer"] = "short-answer"
-    points: list[AnswerPoint] = Field(min_length=1)
+    points: list[AnswerPoint]
     must_not: list[Text]
     model_answers: list[Text] = Field(min_length=3)
     explanation: Text

@@ -11,7 +11,7 @@ import yaml
 
 from core.publishing.source import CourseInvalid, Finding, read_source
 from core.publishing.validate import validate
-from core.quizzes import criteria
+from core.quizzes import answers, criteria
 from tests.core.publishing.generated import write_generated
 
 COURSES = Path(__file__).parent / "courses"
@@ -214,8 +214,8 @@ def test_marking_without_its_gates_would_be_noticed(course: Path, monkeypatch: p
 
 
 def test_marking_that_is_deaf_to_denials_would_be_noticed(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(criteria, "denies", lambda _tokens, _index: False)
-    monkeypatch.setattr(criteria, "after_denial", lambda _tokens, _index: None)
+    monkeypatch.setattr(answers, "denies", lambda _tokens, _index: False)
+    monkeypatch.setattr(answers, "after_denial", lambda _tokens, _index: None)
     assert any(one.startswith("the opposite of this model answer earns 10") for one in messages(course, QUIZ))
 
 

@@ -1,15 +1,17 @@
 """Short answers: every idea found however it is said, and every gate that looks at the whole."""
 
-import time
+import sys
+from collections import Counter
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.publishing.checks.trials import denied, echoes, keyword_lists
 from core.quizzes import criteria
 from core.quizzes.criteria import ShortMark, mark_short_answer
-from core.quizzes.wording import FUNCTION_WORDS, read, stem
+from core.quizzes.wording import read, stem
 from shared_schemas.course import AnswerPoint, ShortAnswerKey
 from tests.core.quizzes.authored import ShortQuestion, short_questions
 
@@ -29,7 +31,11 @@ KEY = ShortAnswerKey(
         ),
     ],
     must_not=["add the test set to training"],
-    model_answers=["A held-out set shows whether it generalises or has memorised the answers."] * 3,
+    model_answers=[
+        "A held-out set shows whether it generalises or has memorised the answers.",
+        "It may have memorised the answers, so try unseen examples: they tell whether it works on new cases.",
+        "Perhaps it learned them by heart. Only a held-out set can tell whether it generalises.",
+    ],
     explanation="A model can memorise.",
 )
 FULL = "It memorised the answers. Use unseen examples to see whether it generalises."
@@ -62,12 +68,7 @@ def test_typing_in_capitals_or_with_odd_spaces_changes_nothing(question: ShortQu
 
 @named
 def test_an_echo_of_the_question_earns_nothing(question: ShortQuestion) -> None:
-    for text in (
-        question.text,
-        f"Because {question.text.lower()}",
-        question.text * 2,
-        question.text[: len(question.text) // 2],
-    ):
+    for text in (*echoes(question.text), question.text[: len(question.text) // 2]):
         found = of_course(question, text)
         assert found.score == 0
         assert found.missing == tuple(point.missing for point in question.key.points)
@@ -109,25 +110,19 @@ def test_answers_to_the_neighbouring_questions_stay_low() -> None:
 
 @named
 def test_a_list_of_keywords_earns_at_most_half(question: ShortQuestion) -> None:
-    phrases = [phrasing for point in question.key.points for phrasing in point.phrasings[:2]]
-    words = [token.word for phrase in phrases for token in read(phrase) if token.word not in FUNCTION_WORDS]
-    for text in (", ".join(words), " ".join(words), "\n".join(reversed(words))):
+    for text in keyword_lists(question.key):
         found = of_course(question, text)
         assert found.score <= 5
-        assert "keywords" in found.feedback or found.score <= 1
+        assert criteria.KEYWORDS in found.feedback
 
 
 @named
-@pytest.mark.parametrize(
-    "opening", ["It is not true that ", "It is false that ", "I don't think that ", "It's wrong to say that "]
-)
-def test_a_denied_answer_earns_at_most_half(question: ShortQuestion, opening: str) -> None:
+def test_a_denied_answer_earns_at_most_half(question: ShortQuestion) -> None:
     for text in question.key.model_answers:
-        sentences = text.removesuffix(".").split(". ")
-        denied = ". ".join(opening + sentence[0].lower() + sentence[1:] for sentence in sentences) + "."
-        found = of_course(question, denied)
-        assert found.score <= 5, denied
-        assert "opposite" in found.feedback
+        for opposite in denied(text):
+            found = of_course(question, opposite)
+            assert found.score <= 5, opposite
+            assert criteria.DENIED in found.feedback
 
 
 @named
@@ -205,7 +200,36 @@ def test_any_text_gets_a_mark(text: str) -> None:
 def test_words_of_the_key_in_any_order_get_a_mark(text: str) -> None:
     found = mark(text)
     assert 0 <= found.score <= 10
-    assert found.score == 10 or found.feedback
+    assert (found.score == 10) == (found.feedback == "Complete: every idea is there.")
+    assert found.score < 10 or found.missing == ()
+
+
+ideas = st.sampled_from([(number, phrasing) for number, point in enumerate(KEY.points) for phrasing in point.phrasings])
+sentences = st.lists(
+    ideas.map(lambda idea: f"I think it is about {idea[1]}")
+    | st.sampled_from(
+        ["It never memorised the answers", "It is false that it works", "The weather is fine, not bad", FULL]
+    )
+    | st.lists(st.sampled_from([*FULL.split(), "not", "blue", "and", "the", "anwsers"]), min_size=1, max_size=8).map(
+        " ".join
+    ),
+    max_size=6,
+)
+
+
+@given(sentences, ideas)
+def test_adding_a_missing_idea_never_lowers_the_score(said: list[str], idea: tuple[int, str]) -> None:
+    number, phrasing = idea
+    before = mark(". ".join(said))
+    after = mark(". ".join([*said, f"And I think that it is about {phrasing}"]))
+    assert after.score >= before.score
+    assert KEY.points[number].missing not in after.missing
+
+
+@given(sentences.flatmap(lambda said: st.tuples(st.just(said), st.permutations(said))))
+def test_the_order_of_sentences_does_not_matter(orders: tuple[list[str], list[str]]) -> None:
+    one, other = (mark(". ".join(said)) for said in orders)
+    assert (one.score, one.missing) == (other.score, other.missing)
 
 
 @given(st.integers(0, len(FULL) - 1), st.sampled_from("abcdefghij"))
@@ -213,13 +237,24 @@ def test_one_wrong_letter_never_costs_more_than_one_idea(place: int, letter: str
     assert mark(FULL[:place] + letter + FULL[place + 1 :]).score >= 5
 
 
-def test_the_longest_answer_is_marked_in_no_time() -> None:
-    for repeated in ("memorisd answres unsen exmples generalisd, ", "not memorised the answers, ", "a b "):
-        worst = (repeated * 600)[:2000]
-        mark(worst)
-        started = time.perf_counter()
-        mark(worst)
-        assert time.perf_counter() - started < 0.3, repeated
+@pytest.mark.parametrize(
+    "repeated", ["memorisd answres unsen exmples generalisd, ", "not memorised the answers, ", "a b "]
+)
+def test_an_answer_twice_as_long_is_hardly_more_than_twice_the_work(repeated: str) -> None:
+    mark(repeated * 10)
+    assert calls_to_mark(repeated * 80) < 2.5 * calls_to_mark(repeated * 40)
+
+
+def calls_to_mark(text: str) -> int:
+    """How many calls, of Python and of C, marking makes: a measure of work that no busy machine can falsify."""
+    calls: Counter[str] = Counter()
+    before = sys.getprofile()
+    sys.setprofile(lambda _frame, event, _argument: calls.update([event]))
+    try:
+        mark(text)
+    finally:
+        sys.setprofile(before)
+    return calls["call"] + calls["c_call"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import snowballstemmer
-from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 _stemmer = snowballstemmer.stemmer("english")
@@ -133,18 +132,18 @@ def near_spellings(wanted: Token, written: dict[str, str]) -> set[str]:
     """
     if len(wanted.stem) < SHORTEST_WITH_TYPO or not wanted.stem.isalpha():
         return set()
-    by_stem = _within_typos(wanted.stem, {stem: stem for stem in written})
-    by_word = _within_typos(wanted.word, written)
-    return {near for near in by_stem if OSA.distance(wanted.word, written[near]) <= TYPOS_AND_INFLECTION} | by_word
+    return {
+        near
+        for near, word in written.items()
+        if _mistyped(wanted.word, word)
+        or (_mistyped(wanted.stem, near) and OSA.distance(wanted.word, word) <= TYPOS_AND_INFLECTION)
+    }
 
 
-def _within_typos(wanted: str, candidates: dict[str, str]) -> set[str]:
-    """The keys of the candidates that could be ``wanted`` mistyped."""
+def _mistyped(wanted: str, written: str) -> bool:
+    """Whether ``written`` could be ``wanted`` with a small typing mistake, or with none."""
     allowed = 2 if len(wanted) >= TWO_TYPOS else 1
-    found = process.extract(wanted, candidates, scorer=OSA.distance, score_cutoff=allowed, limit=None)
-    return {key for written, _, key in found if written[0] == wanted[0] and _may_be_typo(wanted, written)}
-
-
-def _may_be_typo(wanted: str, written: str) -> bool:
+    if written[0] != wanted[0] or abs(len(written) - len(wanted)) > allowed:
+        return False
     another_letter = len(written) == len(wanted) and sorted(written) != sorted(wanted)
-    return len(wanted) >= ANY_TYPO or not another_letter
+    return (len(wanted) >= ANY_TYPO or not another_letter) and OSA.distance(wanted, written) <= allowed

@@ -1,20 +1,16 @@
 """Short answers: their criteria are tried out with the very code that marks students."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from core.publishing.checks.trials import denied, echoes, keyword_lists, misconceived
 from core.publishing.compile import question_key
 from core.publishing.source import CourseSource, Finding, Location
 from core.publishing.written import WrittenShortAnswer
-from core.quizzes.criteria import CAP, Answer, mark_short_answer
-from core.quizzes.wording import FUNCTION_WORDS, read
+from core.quizzes.answers import Answer
+from core.quizzes.criteria import CAP, mark_short_answer
 from shared_schemas.course import SHORT_ANSWER_POINTS, ShortAnswerKey
-
-DENIALS = ("It is not true that ", "I don't think that ")
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-PHRASINGS_LISTED = 2  # of each point, in the list of keywords that is tried out
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,10 @@ class Item:
     def score(self, text: str) -> int:
         """What a student would get for the text, 0 to 10."""
         return mark_short_answer(text, question=self.question.text, key=self.key).score
+
+    def overrates(self, text: str) -> bool:
+        """Whether a text that deserves at most half would get more."""
+        return self.score(text) > CAP
 
 
 def check_short_answers(source: CourseSource) -> Iterator[Finding]:
@@ -93,43 +93,24 @@ def _parts(source: CourseSource, item: Item) -> Iterator[Finding]:
         if told:
             message = f"the hint tells the answer: as one, it earns points for “{told}”"
             yield source.error(item.file, (*place, "missing"), message)
-    for number, phrase in enumerate(item.question.must_not):
-        if item.score(f"{item.question.model_answers[0]} Also: {phrase}.") > CAP:
+    for number, answer in misconceived(item.key):
+        if item.overrates(answer):
             message = "marking does not find this phrase in an answer that holds it"
             yield source.error(item.file, (*item.place, "must_not", number), message)
 
 
 def _undeserved(source: CourseSource, item: Item) -> Iterator[Finding]:
     """Answers that show no understanding and must stay at the gates."""
-    text = item.question.text
-    words = text.split()
-    for echo in (text, f"Because {text.lower()}", f"{text} {text}", " ".join(words[: len(words) // 2])):
-        if score := item.score(echo):
-            message = f"an echo of the question earns {score} points: “{echo}”"
-            yield source.error(item.file, (*item.place, "text"), message)
-            break
-    keywords = _keywords(item.question)
-    for listed in (", ".join(keywords), " ".join(keywords)):
-        if (score := item.score(listed)) > CAP:
-            message = f"a bare list of keywords earns {score} points: “{listed}”"
-            yield source.error(item.file, (*item.place, "points"), message)
-            break
+    if echo := next(filter(item.score, echoes(item.question.text)), None):
+        message = f"an echo of the question earns {item.score(echo)} points: “{echo}”"
+        yield source.error(item.file, (*item.place, "text"), message)
+    if listed := next(filter(item.overrates, keyword_lists(item.key)), None):
+        message = f"a bare list of keywords earns {item.score(listed)} points: “{listed}”"
+        yield source.error(item.file, (*item.place, "points"), message)
     for number, answer in enumerate(item.question.model_answers):
-        for opening in DENIALS:
-            denied = _denied(answer, opening)
-            if (score := item.score(denied)) > CAP:
-                message = f"the opposite of this model answer earns {score} points: “{denied}”"
-                yield source.error(item.file, (*item.place, "model_answers", number), message)
-                break
-
-
-def _keywords(question: WrittenShortAnswer) -> list[str]:
-    phrases = [phrasing for point in question.points for phrasing in point.phrasings[:PHRASINGS_LISTED]]
-    return [token.word for phrase in phrases for token in read(phrase) if token.word not in FUNCTION_WORDS]
-
-
-def _denied(text: str, opening: str) -> str:
-    return " ".join(opening + sentence[:1].lower() + sentence[1:] for sentence in SENTENCE_END.split(text))
+        if opposite := next(filter(item.overrates, denied(answer)), None):
+            message = f"the opposite of this model answer earns {item.score(opposite)} points: “{opposite}”"
+            yield source.error(item.file, (*item.place, "model_answers", number), message)
 
 
 def _neighbours(source: CourseSource, item: Item, answers: Iterable[tuple[Item, str]]) -> Iterator[Finding]:

@@ -1,0 +1,160 @@
+"""A student's answer, read once, in which authored words and phrasings are looked up. Pure."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, islice, takewhile
+
+from core.quizzes.wording import Token, after_denial, content, denies, near_spellings, read, tidy
+
+QUESTION_WORD_WEIGHT = 0.35
+FULL_COVERAGE = 0.86
+HALF_COVERAGE = 0.6
+SHORTEST_HALF = 3  # content words that a phrasing needs before its larger part earns anything
+SLACK = 3  # a phrasing of n content words may be spread over 2n words and this many more
+NEGATION_REACH = 4
+DENIED_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Where an idea was found: the share of the phrasing met, whether it is denied there, and the student's words."""
+
+    coverage: float
+    denied: bool
+    words: str
+
+    @property
+    def credit(self) -> float:
+        """1 for the idea, 0.5 for the larger part of it, 0 for less or for a denial."""
+        if self.denied or self.coverage < HALF_COVERAGE:
+            return 0.0
+        return 1.0 if self.coverage >= FULL_COVERAGE else 0.5
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """Orders hits: the whole idea before a part of it, said before denied."""
+        return (self.coverage >= FULL_COVERAGE, not self.denied, self.coverage)
+
+
+NOWHERE = Hit(0.0, denied=False, words="")
+BEST = (True, True, 1.0)
+
+
+@lru_cache(maxsize=4096)
+def _authored(text: str) -> tuple[Token, ...]:
+    """The words of an authored text; there are few such texts, and every mark looks at them again."""
+    return tuple(read(text))
+
+
+def stems_of(authored: Iterable[str]) -> set[str]:
+    """The stems of all words of some authored texts."""
+    return {token.stem for text in authored for token in _authored(text)}
+
+
+def _by_initial(tokens: Iterable[Token]) -> dict[str, dict[str, str]]:
+    """By first letter the stems, each with a word that has it: no typing mistake is looked for in a first letter."""
+    written: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for token in tokens:
+        written[token.stem[0]][token.stem] = token.word
+    return dict(written)
+
+
+class Answer:
+    """A student's answer, read once, in which phrasings are looked up."""
+
+    def __init__(self, text: str, question: str) -> None:
+        self.tidied = tidy(text)
+        self.tokens = read(text)
+        self.stems = {token.stem for token in content(self.tokens)}
+        self.question = {token.stem for token in content(_authored(question))}
+        self._written = _by_initial(self.tokens)
+        self._at: defaultdict[str, list[int]] = defaultdict(list)
+        for place, token in enumerate(self.tokens):
+            self._at[token.stem].append(place)
+        self._places: dict[str, list[int]] = {}
+        self._denials = [index for index in range(len(self.tokens)) if denies(self.tokens, index)]
+        self._denied_from = self._verdicts()
+
+    def find(self, phrase: str) -> Hit:
+        """The best place for a phrasing: its words in any order, in one sentence, close together."""
+        wanted = list({token.stem: token for token in content(_authored(phrase))}.values())
+        weights = [self.weight(word) for word in wanted]
+        needed = len(wanted) if len(wanted) < SHORTEST_HALF else 1
+        negates = any(denies(wanted, index) for index in range(len(wanted)))
+        found = sorted((place, number) for number, word in enumerate(wanted) for place in self._places_of(word))
+        best = NOWHERE
+        for first in range(len(found)):
+            met = self._met(found, first, reach=2 * len(wanted) + SLACK)
+            coverage = sum(weights[number] for number in met) / sum(weights)
+            if len(met) >= needed and coverage >= HALF_COVERAGE:
+                best = max(best, self._hit(coverage, sorted(met.values()), negates=negates), key=lambda hit: hit.rank)
+            if best.rank == BEST:
+                break
+        return best
+
+    def weight(self, word: Token) -> float:
+        """How much it tells that an answer holds this word: less where the question already does."""
+        return QUESTION_WORD_WEIGHT if word.stem in self.question else 1.0
+
+    def ways(self, word: Token) -> frozenset[bool]:
+        """How the answer uses a word: {False} said, {True} denied, both, or neither where it does not occur."""
+        return frozenset(self._denied([place], negates=False) for place in self._places_of(word))
+
+    def words(self, wanted: Iterable[Token]) -> tuple[str, ...]:
+        """The student's own spellings of these words, in the order in which they first occur."""
+        places = sorted({min(found) for word in wanted if (found := self._places_of(word))})
+        return tuple(dict.fromkeys(self.tokens[place].word for place in places))
+
+    def denies(self, known: set[str]) -> bool:
+        """Whether the answer says "it is false that", or the like, of a sentence made of words that are ``known``."""
+        for sentence, begin in self._denied_from.items():
+            denied = content([later for later in self.tokens[begin:] if later.sentence == sentence])
+            if denied and sum(later.stem in known for later in denied) >= DENIED_SHARE * len(denied):
+                return True
+        return False
+
+    def _verdicts(self) -> dict[int, int]:
+        """By sentence, where the part begins of which it is said that it is false."""
+        begins: dict[int, int] = {}
+        for index, token in enumerate(self.tokens):
+            if (begin := after_denial(self.tokens, index)) is not None:
+                begins.setdefault(token.sentence, begin)
+        return begins
+
+    def _places_of(self, word: Token) -> list[int]:
+        """Where the answer has this word, or a word with a typing mistake that could be it.
+
+        A mistyped word counts beside a well typed one: else saying more could lose what was already found.
+        """
+        if word.stem not in self._places:
+            mistyped = near_spellings(word, self._written.get(word.stem[0], {})) - {word.stem}
+            self._places[word.stem] = sorted(chain(self._at.get(word.stem, ()), *(self._at[stem] for stem in mistyped)))
+        return self._places[word.stem]
+
+    def _met(self, found: list[tuple[int, int]], first: int, *, reach: int) -> dict[int, int]:
+        """The phrasing's words met from ``found[first]`` on, within ``reach`` and in the same sentence."""
+        start = found[first][0]
+        met: dict[int, int] = {}
+        for place, number in islice(found, first, None):
+            if place >= start + reach or self.tokens[place].sentence != self.tokens[start].sentence:
+                break
+            met.setdefault(number, place)
+        return met
+
+    def _hit(self, coverage: float, places: list[int], *, negates: bool) -> Hit:
+        words = self.tidied[self.tokens[places[0]].start : self.tokens[places[-1]].end]
+        return Hit(coverage, denied=self._denied(places, negates=negates), words=words)
+
+    def _denied(self, places: list[int], *, negates: bool) -> bool:
+        """Whether the words at these places are said not to be so; a phrasing that negates by itself needs its own."""
+        start, end = places[0], places[-1]
+        first, last = self.tokens[start], self.tokens[end]
+        if self._denied_from.get(first.sentence, len(self.tokens)) <= start:
+            return True
+        nearest = bisect_left(self._denials, start - NEGATION_REACH)
+        near = [self.tokens[i] for i in takewhile(end.__gt__, islice(self._denials, nearest, None)) if i not in places]
+        clauses = {first.clause, last.clause}
+        return not negates and any(t.sentence == first.sentence and t.clause in clauses for t in near)
