@@ -57,9 +57,19 @@ def test_the_better_of_ideas_and_resemblance_counts() -> None:
 
 
 def test_other_words_forms_and_typing_mistakes_are_shared_words() -> None:
-    found = likeness("Opened swiches leave gaps, so that no currents are flowing through filaments.")
+    answer = Answer("Opened swiches leave gaps, so that no currents are flowing through filaments.", QUESTION)
+    found = resemblance(answer, QUESTION, MODELS)
     assert found.share == 1
-    assert found.words == ("opened", "swiches", "leave", "gaps", "currents", "flowing", "through", "filaments")
+    assert answer.words(found.words) == (
+        "opened",
+        "swiches",
+        "leave",
+        "gaps",
+        "currents",
+        "flowing",
+        "through",
+        "filaments",
+    )
 
 
 def test_words_of_the_question_tell_little() -> None:

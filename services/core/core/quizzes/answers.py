@@ -49,6 +49,12 @@ def _authored(text: str) -> tuple[Token, ...]:
     return tuple(read(text))
 
 
+@lru_cache(maxsize=4096)
+def _content_words(text: str) -> tuple[Token, ...]:
+    """The words of an authored text that carry meaning, each stem once."""
+    return tuple({token.stem: token for token in content(_authored(text))}.values())
+
+
 def stems_of(authored: Iterable[str]) -> set[str]:
     """The stems of all words of some authored texts."""
     return {token.stem for text in authored for token in _authored(text)}
@@ -80,8 +86,12 @@ class Answer:
 
     def find(self, phrase: str) -> Hit:
         """The best place for a phrasing: its words in any order, in one sentence, close together."""
-        wanted = list({token.stem: token for token in content(_authored(phrase))}.values())
+        wanted = _content_words(phrase)
         weights = [self.weight(word) for word in wanted]
+        if sum(
+            weight for weight, word in zip(weights, wanted, strict=True) if self._places_of(word)
+        ) < HALF_COVERAGE * sum(weights):
+            return NOWHERE
         needed = len(wanted) if len(wanted) < SHORTEST_HALF else 1
         negates = any(denies(wanted, index) for index in range(len(wanted)))
         found = sorted((place, number) for number, word in enumerate(wanted) for place in self._places_of(word))
@@ -105,7 +115,7 @@ class Answer:
 
     def words(self, wanted: Iterable[Token]) -> tuple[str, ...]:
         """The student's own spellings of these words, in the order in which they first occur."""
-        places = sorted({min(found) for word in wanted if (found := self._places_of(word))})
+        places = sorted({found[0] for word in wanted if (found := self._places_of(word))})
         return tuple(dict.fromkeys(self.tokens[place].word for place in places))
 
     def denies(self, known: set[str]) -> bool:

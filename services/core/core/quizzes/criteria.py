@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.quizzes.answers import FULL_COVERAGE, Answer, Hit, stems_of
-from core.quizzes.resemblance import ALIKE, Likeness, resemblance
+from core.quizzes.resemblance import ALIKE, UNLIKE, Likeness, resemblance
 from core.quizzes.wording import FUNCTION_WORDS
 from shared_schemas.course import SHORT_ANSWER_POINTS, ShortAnswerKey
 
@@ -59,10 +59,11 @@ def mark_short_answer(text: str, *, question: str, key: ShortAnswerKey, alike: f
     missing = tuple(point.missing for point, hit in found if hit.credit < 1)
     matched = [hit.words for hit in hits if hit.credit]
     earned = int(sum(point.points * hit.credit for point, hit in found) + 0.5)
-    likeness = resemblance(answer, question, key.model_answers, alike=alike)
+    decided = key.points and earned >= CAP  # beside ideas, likeness earns no more than that
+    likeness = UNLIKE if decided else resemblance(answer, question, key.model_answers, alike=alike)
     lifted = _worth(likeness, alike) // (2 if key.points else 1)
     if lifted > earned:
-        matched.extend(likeness.words)
+        matched.extend(answer.words(likeness.words))
     caps = _caps(answer, hits, key, denied=likeness.opposed and not key.points, lifted=lifted)
     score = min(SHORT_ANSWER_POINTS, max(earned, lifted), *(cap for cap, _ in caps))
     if any(hit.denied for hit in hits):

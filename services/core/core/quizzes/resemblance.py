@@ -20,11 +20,14 @@ OPPOSED = 0.2  # of a model answer's words, denied by an answer that says its op
 
 @dataclass(frozen=True)
 class Likeness:
-    """What an answer and a model answer share, 0 to 1, in the student's words; and whether one denies a word of it."""
+    """How much of a model answer an answer shares, 0 to 1, which words of it, and whether it says the opposite."""
 
     share: float
     opposed: bool
-    words: tuple[str, ...]
+    words: tuple[Token, ...]
+
+
+UNLIKE = Likeness(0.0, opposed=False, words=())
 
 
 @dataclass(frozen=True)
@@ -62,5 +65,5 @@ def _likeness(answer: Answer, model: Iterable[Telling], *, rivals: int) -> Liken
             shared.append(one.word)
         elif ways:
             denied += one.weight
-    lacking = 1 - earned / possible
-    return Likeness(max(0.0, 1 - sqrt(rivals) * lacking), denied >= OPPOSED * possible, answer.words(shared))
+    lacking = 1 - earned / possible if possible else 1
+    return Likeness(max(0.0, 1 - sqrt(rivals) * lacking), denied >= OPPOSED * possible, tuple(shared))
