@@ -39,7 +39,7 @@ def _thresholds_passed(question: MarkedQuestion, text: str) -> int:
 
 def learn(questions: Sequence[Measured]) -> int:
     """The number in GRID of the threshold with the best macro-F1 over all answers to these questions."""
-    totals = [sum(column, Agreement()) for column in zip(*(one.agreements for one in questions), strict=True)]
+    totals = [sum((one.agreements[number] for one in questions), Agreement()) for number in range(len(GRID))]
     return max(range(len(GRID)), key=lambda number: totals[number].macro_f1)
 
 

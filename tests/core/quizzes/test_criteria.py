@@ -178,6 +178,11 @@ def test_words_far_apart_or_in_other_sentences_do_not_make_a_phrasing() -> None:
     assert mark(f"It {far}.").matched == ()
 
 
+def test_spelling_a_word_right_elsewhere_loses_nothing() -> None:
+    assert mark("It memoriced the anwsers.").score == 4
+    assert mark("It memoriced the anwsers. I like answers.").score == 4
+
+
 def test_the_matched_words_are_the_students_own() -> None:
     assert mark("It MEMORIZED all the Answers.").matched == ("memorized all the answers",)
 

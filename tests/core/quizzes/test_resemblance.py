@@ -54,6 +54,10 @@ def test_the_better_of_ideas_and_resemblance_counts() -> None:
     one = mark("It is an interrupted loop.", key)
     assert (both.score, one.score) == (10, 5)
     assert one.matched == ("interrupted loop",)
+    said = AnswerPoint(point_id="said", points=2, phrasings=["leaves a gap"], missing="What does a switch leave?")
+    near = mark(MODELS[0], KEY.model_copy(update={"points": [said, IDEAS[0].model_copy(update={"points": 8})]}))
+    assert (near.score, near.missing) == (5, (IDEAS[0].missing,))
+    assert near.matched[0] == "leaves a gap"
 
 
 def test_other_words_forms_and_typing_mistakes_are_shared_words() -> None:
