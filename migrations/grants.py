@@ -41,7 +41,8 @@ GRANTS: dict[str, dict[str, str]] = {
         "llm_student_spend": AMEND,
         "llm_installation_spend": AMEND,
         "llm_reservations": AMEND,
-        "llm_cost_alerts": APPEND,
+        "llm_cost_alerts": AMEND,
+        "operator_actions": APPEND,
         "intelligence_idempotency_keys": READ_WRITE,
     },
 }

@@ -12,6 +12,17 @@ from shared_schemas.wire import Request, Response
 
 GradingStatus = Literal["pending", "processing", "completed", "failed"]
 Level = Literal["full", "partial", "none"]
+Confidence = Literal["high", "medium", "low"]
+# Why a person should look at a grade; `sample` is one in ten of those without any other reason.
+ReviewReason = Literal[
+    "off_topic",
+    "low_confidence",
+    "instructions_in_answer",
+    "unsupported_quote",
+    "lexical_disagreement",
+    "regraded",
+    "sample",
+]
 
 MINIMUM_ANSWER_LENGTH = 50
 MAXIMUM_ANSWER_LENGTH = 5000
@@ -26,11 +37,15 @@ def _storable(text: str) -> str:
     return text
 
 
+# For a text that PostgreSQL is to keep.
+STORABLE = AfterValidator(_storable)
+
+
 class SubmitRequest(Request):
     """A written answer; its length counts in characters, without white space around it."""
 
     question_id: Slug
-    answer_text: Annotated[str, AfterValidator(_storable)]
+    answer_text: Annotated[str, STORABLE]
 
 
 class StudentStatus(Response):
@@ -109,8 +124,16 @@ class FeedbackMetadata(Response):
     latency_ms: int
 
 
+class FeedbackReview(Response):
+    """That a course operator has looked at a grade: what it was before, and what the operator says."""
+
+    original_score: float
+    note: str | None
+    reviewed_at: AwareDatetime
+
+
 class Feedback(Response):
-    """A graded answer: 0 to 10 with one decimal, by arithmetic over the criteria."""
+    """A graded answer: 0 to 10 with one decimal, by arithmetic over the criteria, or as an operator decided."""
 
     feedback_id: UUID
     submission_id: UUID
@@ -123,6 +146,7 @@ class Feedback(Response):
     criteria: list[CriterionResult]
     off_topic: bool
     generated_at: AwareDatetime
+    review: FeedbackReview | None
     metadata: FeedbackMetadata
 
 

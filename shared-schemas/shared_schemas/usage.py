@@ -1,15 +1,19 @@
 """Quota and cost as they go over the wire. Money in US dollars, as numbers."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from shared_schemas.claims import SubscriptionTier
-from shared_schemas.wire import Response
+from shared_schemas.paths import Pagination
+from shared_schemas.reviews import Note
+from shared_schemas.wire import Request, Response
 
 UsageFeature = Literal["adaptive_path", "assessment", "check"]
+QuotaName = Literal["adaptive_paths", "assessments"]
+Limit = Literal["adaptive_paths", "assessments", "spend"]
 
 
 class FeatureQuota(Response):
@@ -135,6 +139,61 @@ class CostSummary(Response):
     breakdown_by_feature: list[FeatureCost]
 
 
+class UnitsStanding(Response):
+    """A month's units of one feature; `limit` counts `gifted` units in and is null where none is known."""
+
+    used: int
+    limit: int | None
+    gifted: int
+
+
+class SpendStanding(Response):
+    """A month's dollars: spent, held for calls at work, and the worst case of lost ones."""
+
+    committed_usd: float
+    ceiling_usd: float | None
+
+
+class StudentNearLimit(Response):
+    """A student who may be refused soon; `near` names the limits of which 80 % or more are used."""
+
+    student_id: UUID
+    near: list[Limit]
+    adaptive_paths: UnitsStanding
+    assessments: UnitsStanding
+    spend: SpendStanding
+
+
+class StudentsNearLimits(Response):
+    """Students near a limit in this month (UTC), the nearest first. Limits are those of each one's last request."""
+
+    month: str
+    reset_date: AwareDatetime
+    students: list[StudentNearLimit]
+    pagination: Pagination
+
+
+class GiftRequest(Request):
+    """Units on top of a student's plan, for this month."""
+
+    feature: QuotaName
+    units: Annotated[int, Field(ge=1, le=1000, strict=True)]
+    note: Note
+
+
+class QuotaGift(Response):
+    """A gift as it stands in the record; `gifted_this_month` is what all gifts of the month come to."""
+
+    gift_id: UUID
+    student_id: UUID
+    month: str
+    feature: QuotaName
+    units: int
+    gifted_this_month: int
+    note: str
+    given_at: AwareDatetime
+
+
 class UsageExport(Response):
     """Everything intelligence keeps on one student, each list oldest first."""
 
@@ -148,3 +207,4 @@ class UsageExport(Response):
     monthly_spend: list[dict[str, Any]]
     model_calls: list[dict[str, Any]]
     model_exchanges: list[dict[str, Any]]
+    operator_actions: list[dict[str, Any]]

@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from intelligence.commands import app
+from intelligence.settings import Settings
+from intelligence.usage import alerts
 from tests.conftest import Database, Servers
 from tests.intelligence.conftest import Rows
 from tests.intelligence.support import ScriptedProvider, fails, says, served
@@ -190,6 +192,32 @@ async def test_an_alert_is_sent_once_a_month_and_again_only_after_a_failure(
     assert again.code == 0
     assert "No new student" in again.out
     assert len(box.messages) == 1
+
+
+async def test_two_runs_at_once_send_one_e_mail(
+    run: Run,
+    mailbox: tuple[Mailbox, dict[str, str]],
+    make_student: Callable[[], Awaitable[UUID]],
+    intelligence_database: Database,
+) -> None:
+    box, settings = mailbox
+    student = await make_student()
+    await spend(intelligence_database, student, "9")
+    ended = await asyncio.gather(*(run("cost-alerts", **settings) for _ in range(2)))
+    assert [one.code for one in ended] == [0, 0]
+    assert sum(str(student) in message for message in box.messages) == 1
+
+
+@pytest.mark.parametrize("secret", [{"SMTP_USERNAME": "course"}, {"ENVIRONMENT": "production"}])
+async def test_no_alert_and_no_password_goes_out_without_tls(
+    mailbox: tuple[Mailbox, dict[str, str]], environment: dict[str, str], secret: dict[str, str]
+) -> None:
+    box, settings = mailbox
+    named = {name.lower(): value for name, value in (environment | settings | secret).items()}
+    told = Settings(**named, _env_file=None)  # type: ignore[arg-type]  # pydantic reads the texts
+    with pytest.raises(alerts.AlertNotSent):
+        await alerts.send(told, subject="s", body="b")
+    assert box.messages == []
 
 
 async def test_without_a_mail_server_the_alert_is_printed(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from intelligence import health, processes
+from intelligence.assessments import review_router as reviews
 from intelligence.assessments import router as assessments
 from intelligence.core_client import CoreUnavailable, Unauthorized
 from intelligence.database import describe, is_temporary
@@ -68,7 +69,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         responses=REFUSALS,
     )
-    for router in (health.router, paths.router, assessments.router, usage.router):
+    for router in (health.router, paths.router, assessments.router, reviews.router, usage.router):
         app.include_router(router)
     docs = "/api/v2/docs"
     patch_fastapi(

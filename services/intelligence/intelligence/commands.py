@@ -139,18 +139,15 @@ async def _check() -> metering.Answer[CheckAnswer]:
 async def _alert() -> None:
     settings = get_settings()
     threshold = settings.llm_cost_alert_threshold
-    async with transaction() as session:  # rolled back when the e-mail fails, so that the next run reports them
-        found = await alerts.new_alerts(session, threshold)
-        if not found:
-            typer.echo(f"No new student is over {threshold:.2f} USD this month.")
-            return
-        body = alerts.alert_text(found, threshold)
-        if settings.llm_cost_alert_email and settings.smtp_server:
-            await alerts.send(settings, subject=f"Course Companion: {len(found)} cost alert(s)", body=body)
-            typer.echo(f"Sent {len(found)} cost alert(s) to {settings.llm_cost_alert_email}:")
-        else:
-            typer.echo("LLM_COST_ALERT_EMAIL or SMTP_SERVER is not set, so the alert is printed here:")
-        typer.echo(body)
+    found = await alerts.send_new(settings)
+    if not found:
+        typer.echo(f"No new student is over {threshold:.2f} USD this month.")
+        return
+    if alerts.has_recipient(settings):
+        typer.echo(f"Sent {len(found)} cost alert(s) to {settings.llm_cost_alert_email}:")
+    else:
+        typer.echo("LLM_COST_ALERT_EMAIL or SMTP_SERVER is not set, so the alert is printed here:")
+    typer.echo(alerts.alert_text(found, threshold))
 
 
 async def _purge(days: int, *, dry_run: bool) -> None:

@@ -149,6 +149,24 @@ async def claim_within(
     return answer
 
 
+async def answer_within(
+    session: AsyncSession,
+    key: str | None,
+    *,
+    student_id: UUID,
+    request_digest: str,
+    status: int,
+    work: Callable[[], Awaitable[BaseModel]],
+) -> Response:
+    """The answer of `work`, done and remembered in this transaction, or the one that an earlier request got."""
+    claim = await claim_within(session, key, student_id=student_id, request_digest=request_digest)
+    if isinstance(claim, Response):
+        return claim
+    body = await work()
+    await claim.store(session, status, body)
+    return _answer(status, body.model_dump_json().encode())
+
+
 async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, lease_seconds: float) -> Claim | Response:
     row = {"student_id": student_id, "key": key, "digest": request_digest, "lease_seconds": lease_seconds}
     pause = FIRST_PAUSE_SECONDS

@@ -192,6 +192,13 @@ class World:
         self.core.attempts[student_id] = list(attempts or (attempt("01-intro", 40), attempt("02-llms", 80)))
         return Student(learner, self.client, token)
 
+    async def operator(self) -> Student:
+        """A course operator, without a plan."""
+        operator = await self.student("free")
+        operator.learner = operator.learner.model_copy(update={"role": "admin"})
+        self.core.learners[operator.token] = operator.learner
+        return operator
+
     @asynccontextmanager
     async def worker(self, rhythm: Rhythm = QUICK) -> AsyncIterator[asyncio.Event]:
         """A grading worker at work; stopped as SIGTERM would."""

@@ -4,27 +4,25 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, cast
 from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
 from intelligence import llm
+from intelligence.assessments import lexical, wording
 from intelligence.assessments import rubric as rubrics
-from intelligence.assessments import wording
 from intelligence.assessments.masking import mask
 from intelligence.assessments.rubric import Grade, Verdict
 from intelligence.assessments.steering import without_steering
 from intelligence.assessments.wording import Feedback, Words
 from intelligence.content import LoadedCourse
 from intelligence.llm import Prompt
-from shared_schemas.assessments import Level
+from shared_schemas.assessments import Confidence, Level, ReviewReason
 from shared_schemas.course import OpenQuestion, Rubric
 
 MAXIMUM_TOKENS = 4000
 REVIEWED_ONE_IN = 10
-
-Confidence = Literal["high", "medium", "low"]
 
 
 class CriterionVerdict(BaseModel):
@@ -61,13 +59,18 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Result:
-    """A grade with its feedback, and whether a person should look at it."""
+    """A grade with its feedback, and why a person should look at it, if one should."""
 
     grade: Grade
     feedback: Feedback
     instructions_in_answer: bool
     confidence: Confidence
-    needs_review: bool
+    review_reasons: list[ReviewReason]
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether there is any reason to look at it."""
+        return bool(self.review_reasons)
 
 
 class QuestionGone(Exception):
@@ -119,8 +122,8 @@ def prompt(task: Assignment) -> Prompt[GradeAnswer]:
     )
 
 
-def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID) -> Result:
-    """The model's verdicts checked and added up."""
+def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID, regraded: bool = False) -> Result:
+    """The model's verdicts checked and added up. ``regraded``: an operator asked for this grade, and will want it."""
     grade = rubrics.grade(
         task.rubric,
         [Verdict(one.criterion_id, one.level, one.evidence, one.why) for one in answer.criteria],
@@ -129,25 +132,29 @@ def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID) -> Res
         off_topic=answer.off_topic,
     )
     instructions = answer.instructions_in_answer or task.steering_removed
+    question = task.question.question_text
+    reasons: dict[ReviewReason, bool] = {
+        "off_topic": answer.off_topic,
+        "low_confidence": answer.confidence == "low",
+        "instructions_in_answer": instructions,
+        "unsupported_quote": not all(one.supported for one in grade.criteria),
+        "lexical_disagreement": lexical.disagrees(task.rubric, task.shown, question=question, score=grade.score),
+        "regraded": regraded,
+    }
     return Result(
         grade=grade,
         feedback=wording.feedback(
             grade,
             Words(answer.strengths, answer.improvements, answer.detailed_feedback),
             rubric=task.rubric,
-            question=task.question.question_text,
+            question=question,
             answer=task.shown,
             titles=task.titles,
         ),
         instructions_in_answer=instructions,
         confidence=answer.confidence,
-        needs_review=(
-            answer.off_topic
-            or instructions
-            or answer.confidence == "low"
-            or not all(one.supported for one in grade.criteria)
-            or is_sampled(submission_id)
-        ),
+        review_reasons=[reason for reason, holds in reasons.items() if holds]
+        or (["sample"] if is_sampled(submission_id) else []),
     )
 
 

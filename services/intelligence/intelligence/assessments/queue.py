@@ -5,6 +5,7 @@ whether the token still holds, so that a job taken over from a slow worker is fi
 """
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,18 +16,30 @@ LEASE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed submission. ``feedback_id`` is the reservation's reference; ``age_seconds`` since it was submitted."""
+    """A claimed submission. ``feedback_id``: what its grade will be called; ``age_seconds``: since it was asked for.
+
+    ``reservation_id`` is None where an operator asked for another grade, which is charged to nobody's quota.
+    """
 
     submission_id: UUID
     student_id: UUID
     question_id: str
     content_version: str
     answer_text: str
-    reservation_id: UUID
+    reservation_id: UUID | None
     feedback_id: UUID
     lease_token: UUID
     grading_runs: int
     age_seconds: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Another grade that is waited for: its id to be, and whether it was asked for just now."""
+
+    feedback_id: UUID
+    grading_status: Literal["pending", "processing"]
+    is_new: bool
 
 
 _CLAIM = text(
@@ -49,10 +62,25 @@ _CLAIM = text(
         lease_until = now() + make_interval(secs => :lease_seconds)
     FROM due, llm_reservations r
     WHERE s.submission_id = due.submission_id AND r.reservation_id = s.reservation_id
-    RETURNING s.submission_id, s.student_id, s.question_id, s.content_version, s.answer_text, s.reservation_id,
-        r.reference_id AS feedback_id, s.lease_token, s.grading_runs,
-        extract(epoch FROM now() - s.submitted_at)::double precision AS age_seconds
+    RETURNING s.submission_id, s.student_id, s.question_id, s.content_version, s.answer_text,
+        CASE WHEN s.regrade_feedback_id IS NULL THEN s.reservation_id END AS reservation_id,
+        coalesce(s.regrade_feedback_id, r.reference_id) AS feedback_id, s.lease_token, s.grading_runs,
+        extract(epoch FROM now() - coalesce(s.regrade_asked_at, s.submitted_at))::double precision AS age_seconds
     """
+)
+
+
+_ENDED = (
+    "lease_until = NULL, lease_token = NULL, finished_at = now(), regrade_feedback_id = NULL, regrade_asked_at = NULL"
+)
+_ASK_AGAIN = text(
+    "UPDATE assessment_submissions SET grading_status = 'pending', regrade_feedback_id = gen_random_uuid(), "
+    "regrade_asked_at = now(), run_after = now(), grading_runs = 0, error_code = NULL "
+    "WHERE submission_id = CAST(:submission_id AS uuid) RETURNING regrade_feedback_id AS feedback_id, grading_status"
+)
+_WAITED_FOR = text(
+    "SELECT regrade_feedback_id AS feedback_id, grading_status FROM assessment_submissions "
+    "WHERE submission_id = CAST(:submission_id AS uuid) FOR UPDATE"
 )
 
 
@@ -80,21 +108,25 @@ async def put_back(session: AsyncSession, job: Job, *, after_seconds: float) -> 
 
 async def finish(session: AsyncSession, job: Job) -> bool:
     """Mark the job completed; false when it is no longer ours, and then its result must be dropped."""
-    return await _change(
-        session,
-        job,
-        "grading_status = 'completed', lease_until = NULL, lease_token = NULL, finished_at = now()",
-        {},
-    )
+    return await _change(session, job, f"grading_status = 'completed', error_code = NULL, {_ENDED}", {})
 
 
 async def fail(session: AsyncSession, job: Job, *, error_code: str) -> bool:
-    """Mark the job failed for good; false when it is no longer ours."""
+    """Mark the job failed for good, or a graded answer graded as it was; false when it is no longer ours."""
     changes = (
-        "grading_status = 'failed', lease_until = NULL, lease_token = NULL, finished_at = now(), "
-        "error_code = :error_code"
+        "grading_status = CASE WHEN regrade_feedback_id IS NULL THEN 'failed' ELSE 'completed' END, "
+        f"error_code = :error_code, {_ENDED}"
     )
     return await _change(session, job, changes, {"error_code": error_code})
+
+
+async def ask_again(session: AsyncSession, submission_id: UUID) -> Asked:
+    """Queue a graded answer for another grade; where one is waited for already, nothing changes."""
+    before = (await session.execute(_WAITED_FOR, {"submission_id": submission_id})).one()
+    if before.feedback_id is not None:
+        return Asked(before.feedback_id, before.grading_status, is_new=False)
+    asked = (await session.execute(_ASK_AGAIN, {"submission_id": submission_id})).one()
+    return Asked(asked.feedback_id, asked.grading_status, is_new=True)
 
 
 async def _change(session: AsyncSession, job: Job, changes: str, values: dict[str, object]) -> bool:

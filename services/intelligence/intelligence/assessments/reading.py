@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence.errors import ServiceError
@@ -13,6 +13,7 @@ from shared_schemas.assessments import (
     CriterionResult,
     Feedback,
     FeedbackMetadata,
+    FeedbackReview,
     GradingFailure,
     GradingInProgress,
     GradingStatus,
@@ -25,6 +26,11 @@ from shared_schemas.paths import Pagination
 SECONDS_A_GRADE = 6
 GRADED_AT_ONCE = 16
 COST_DIGITS = 6
+
+
+# How a submission finds its grade, and the score that counts: an operator's decision goes before the grading's.
+CURRENT_FEEDBACK = and_(FeedbackRow.submission_id == SubmissionRow.submission_id, FeedbackRow.superseded_at.is_(None))
+SCORE_THAT_COUNTS = func.coalesce(FeedbackRow.reviewed_score, FeedbackRow.quality_score)
 
 
 class SubmissionNotFound(ServiceError):
@@ -42,7 +48,7 @@ async def find_feedback(
     found = (
         await session.execute(
             select(SubmissionRow, FeedbackRow)
-            .outerjoin(FeedbackRow, FeedbackRow.submission_id == SubmissionRow.submission_id)
+            .outerjoin(FeedbackRow, CURRENT_FEEDBACK)
             .where(SubmissionRow.submission_id == submission_id, SubmissionRow.student_id == student_id)
         )
     ).one_or_none()
@@ -72,15 +78,17 @@ async def list_submissions(
     offset: int,
 ) -> Submissions:
     """The student's submissions, newest first."""
+    # Once graded, an answer stays that for its student while an operator waits for another grade.
+    status = case((FeedbackRow.feedback_id.is_not(None), "completed"), else_=SubmissionRow.grading_status)
     wanted = (
-        select(SubmissionRow, FeedbackRow.quality_score)
-        .outerjoin(FeedbackRow, FeedbackRow.submission_id == SubmissionRow.submission_id)
+        select(SubmissionRow, status.label("status"), SCORE_THAT_COUNTS.label("score"))
+        .outerjoin(FeedbackRow, CURRENT_FEEDBACK)
         .where(SubmissionRow.student_id == student_id)
     )
     if question_id is not None:
         wanted = wanted.where(SubmissionRow.question_id == question_id)
     if grading_status is not None:
-        wanted = wanted.where(SubmissionRow.grading_status == grading_status)
+        wanted = wanted.where(status == grading_status)
     total = await session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
     newest_first = wanted.order_by(SubmissionRow.submitted_at.desc(), SubmissionRow.submission_id)
     rows = (await session.execute(newest_first.limit(limit).offset(offset))).all()
@@ -92,12 +100,12 @@ async def list_submissions(
                 chapter_id=row.chapter_id,
                 answer_text=row.answer_text,
                 attempt_number=row.attempt_number,
-                grading_status=row.grading_status,
+                grading_status=status,
                 quality_score=None if score is None else float(score),
                 submitted_at=row.submitted_at,
                 feedback_url=feedback_url(row.submission_id),
             )
-            for row, score in rows
+            for row, status, score in rows
         ],
         pagination=Pagination(total=total, limit=limit, offset=offset, has_more=offset + len(rows) < total),
     )
@@ -122,13 +130,18 @@ def _feedback(submission: SubmissionRow, row: FeedbackRow) -> Feedback:
         submission_id=submission.submission_id,
         question_id=submission.question_id,
         grading_status="completed",
-        quality_score=float(row.quality_score),
+        quality_score=float(row.quality_score if row.reviewed_score is None else row.reviewed_score),
         strengths=row.strengths,
         improvements=row.improvements,
         detailed_feedback=row.detailed_feedback,
         criteria=[CriterionResult.model_validate(one) for one in row.criteria],
         off_topic=row.off_topic,
         generated_at=row.generated_at,
+        review=FeedbackReview(
+            original_score=float(row.quality_score), note=row.review_note, reviewed_at=row.reviewed_at
+        )
+        if row.reviewed_at
+        else None,
         metadata=FeedbackMetadata(
             model_version=row.model_version,
             tokens_used=row.tokens_used,

@@ -213,8 +213,8 @@ async def _take_attempt(
 
 async def _standings(session: AsyncSession, student_id: UUID) -> dict[str, _Standing]:
     rows = await session.execute(
-        select(AssessmentSubmission.question_id, AssessmentFeedback.quality_score)
-        .outerjoin(AssessmentFeedback, AssessmentFeedback.submission_id == AssessmentSubmission.submission_id)
+        select(AssessmentSubmission.question_id, reading.SCORE_THAT_COUNTS)
+        .outerjoin(AssessmentFeedback, reading.CURRENT_FEEDBACK)
         .where(AssessmentSubmission.student_id == student_id, AssessmentSubmission.grading_status != "failed")
         .order_by(AssessmentSubmission.submitted_at)
     )

@@ -10,8 +10,9 @@ import logging
 import random
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background, content
 from intelligence.assessments import grading, queue
@@ -94,6 +95,12 @@ async def _claim(rhythm: Rhythm) -> Job | None:
         return None
 
 
+_SUPERSEDE = text(
+    "UPDATE assessment_feedback SET superseded_at = now() "
+    "WHERE submission_id = CAST(:submission_id AS uuid) AND superseded_at IS NULL"
+)
+
+
 async def _hold_and_grade(job: Job, rhythm: Rhythm) -> None:
     """Grade one job under a heartbeat. Never raises but for being cancelled: then the job is put back at once."""
     heartbeat = asyncio.create_task(_heartbeat(job, rhythm))
@@ -152,16 +159,19 @@ async def _grade(job: Job) -> None:
         feature="assessment",
         reservation_id=job.reservation_id,
         student_id=job.student_id,
+        reference_id=job.feedback_id,
         deadline_seconds=DEADLINE_SECONDS,
     )
-    result = grading.result(task, answer.parsed, submission_id=job.submission_id)
+    regraded = job.reservation_id is None
+    result = grading.result(task, answer.parsed, submission_id=job.submission_id, regraded=regraded)
     async with transaction() as session:
         if not await queue.finish(session, job):
             logger.info("submission %s was taken over or erased; this result is dropped", job.submission_id)
             return
+        await session.execute(_SUPERSEDE, {"submission_id": job.submission_id})
         session.add(_feedback(job, result, answer))
         await session.flush()
-        await close_reservation(session, job.reservation_id, keep=True)
+        await _close(session, job, keep=True)
 
 
 def _feedback(job: Job, result: Result, answer: Answer[GradeAnswer]) -> AssessmentFeedback:
@@ -190,6 +200,7 @@ def _feedback(job: Job, result: Result, answer: Answer[GradeAnswer]) -> Assessme
         instructions_in_answer=result.instructions_in_answer,
         confidence=result.confidence,
         needs_review=result.needs_review,
+        review_reasons=result.review_reasons,
         model_version=answer.model,
         prompt_version=answer.prompt_version,
         tokens_used=answer.tokens_used,
@@ -199,11 +210,19 @@ def _feedback(job: Job, result: Result, answer: Answer[GradeAnswer]) -> Assessme
 
 
 async def _fail(job: Job, reason: str) -> None:
-    """Fail for good: the answer is kept, its attempt number is free again, and the quota unit goes back."""
+    """Fail for good: the answer is kept, its attempt number is free again, and the quota unit goes back.
+
+    Where another grade was asked for, the answer keeps the one it has.
+    """
     async with transaction() as session:
         if await queue.fail(session, job, error_code=GRADING_FAILED):
-            await close_reservation(session, job.reservation_id, keep=False)
+            await _close(session, job, keep=False)
             logger.warning("submission %s can not be graded: %s", job.submission_id, reason)
+
+
+async def _close(session: AsyncSession, job: Job, *, keep: bool) -> None:
+    if job.reservation_id is not None:
+        await close_reservation(session, job.reservation_id, keep=keep)
 
 
 async def _put_back(job: Job, *, after_seconds: float) -> None:
@@ -214,9 +233,7 @@ async def _put_back(job: Job, *, after_seconds: float) -> None:
 async def _answers_paid_for(job: Job) -> int:
     answered = UsageLog.outcome.in_(["succeeded", "failed"])
     async with transaction() as session:
-        count = await session.scalar(
-            select(func.count()).where(UsageLog.reservation_id == job.reservation_id, answered)
-        )
+        count = await session.scalar(select(func.count()).where(UsageLog.reference_id == job.feedback_id, answered))
     return count or 0
 
 

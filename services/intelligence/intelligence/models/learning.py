@@ -1,14 +1,14 @@
-"""Paths, written answers and their feedback."""
+"""Paths, written answers, their feedback, and what operators do."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, false, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from intelligence.models.base import Table, new_id, student, written_now, zero
+from intelligence.models.base import Table, new_id, student, student_or_none, written_now, zero
 
 
 class AdaptivePath(Table):
@@ -44,7 +44,10 @@ class AdaptivePathCompletion(Table):
 
 
 class AssessmentSubmission(Table):
-    """A written answer, which is its own grading job: due at `run_after`, held by a worker until `lease_until`."""
+    """A written answer, which is its own grading job: due at `run_after`, held by a worker until `lease_until`.
+
+    `regrade_feedback_id` is the id of its next grade while an operator waits for one, since `regrade_asked_at`.
+    """
 
     __tablename__ = "assessment_submissions"
     __table_args__ = (
@@ -83,17 +86,34 @@ class AssessmentSubmission(Table):
     lease_token: Mapped[UUID | None]
     submitted_at: Mapped[datetime] = written_now()
     finished_at: Mapped[datetime | None]
+    regrade_feedback_id: Mapped[UUID | None]
+    regrade_asked_at: Mapped[datetime | None]
 
 
 class AssessmentFeedback(Table):
-    """A grade with its feedback. `quality_score` 0 to 10, one decimal."""
+    """A grade with its feedback. `quality_score` 0 to 10, one decimal.
+
+    What an operator decided stands beside it; a later grade of the same answer supersedes it.
+    """
 
     __tablename__ = "assessment_feedback"
     __table_args__ = (
-        UniqueConstraint("submission_id"),
         CheckConstraint("quality_score BETWEEN 0 AND 10", name="quality_score"),
+        CheckConstraint("reviewed_score BETWEEN 0 AND 10", name="reviewed_score"),
         CheckConstraint("confidence IN ('high', 'medium', 'low')", name="confidence"),
         Index(None, "student_id"),
+        Index(None, "submission_id"),
+        Index(
+            "uq_assessment_feedback_current",
+            "submission_id",
+            unique=True,
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+        Index(
+            "ix_assessment_feedback_unreviewed",
+            "generated_at",
+            postgresql_where=text("needs_review AND reviewed_at IS NULL AND superseded_at IS NULL"),
+        ),
     )
 
     feedback_id: Mapped[UUID] = new_id()
@@ -108,9 +128,34 @@ class AssessmentFeedback(Table):
     instructions_in_answer: Mapped[bool]
     confidence: Mapped[str]
     needs_review: Mapped[bool] = mapped_column(server_default=false())
+    review_reasons: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
     model_version: Mapped[str]
     prompt_version: Mapped[str]
     tokens_used: Mapped[int]
     cost_usd: Mapped[Decimal]
     latency_ms: Mapped[int]
     generated_at: Mapped[datetime] = written_now()
+    superseded_at: Mapped[datetime | None]
+    reviewed_at: Mapped[datetime | None]
+    reviewed_score: Mapped[Decimal | None] = mapped_column(Numeric(3, 1))
+    review_note: Mapped[str | None]
+
+
+class OperatorAction(Table):
+    """What an operator did to a student's grade or quota, and why; `reference_id`: the feedback, if it was one."""
+
+    __tablename__ = "operator_actions"
+    __table_args__ = (
+        CheckConstraint("action IN ('review', 'regrade', 'quota_gift')", name="action"),
+        Index(None, "student_id"),
+        Index(None, "operator_id"),
+    )
+
+    action_id: Mapped[UUID] = new_id()
+    operator_id: Mapped[UUID | None] = student_or_none(on_delete="SET NULL")
+    student_id: Mapped[UUID] = student()
+    action: Mapped[str]
+    reference_id: Mapped[UUID | None]
+    details: Mapped[dict[str, Any]]
+    note: Mapped[str | None]
+    done_at: Mapped[datetime] = written_now()

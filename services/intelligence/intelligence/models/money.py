@@ -5,26 +5,37 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, false, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from intelligence.models.base import Table, new_id, no_money, student, student_or_none, written_now, zero
 
 
 class PremiumUsageQuota(Table):
-    """How much of the monthly quota a student has used. `month`: its first day, UTC."""
+    """How much of the monthly quota a student has used. `month`: its first day, UTC.
+
+    `…_gifted` units come on top of the plan's; `…_limit` is what the plan had when units were last taken (None: no
+    limit), for operators to look at.
+    """
 
     __tablename__ = "premium_usage_quotas"
     __table_args__ = (
         CheckConstraint("adaptive_paths_used >= 0", name="adaptive_paths_used"),
         CheckConstraint("assessments_used >= 0", name="assessments_used"),
+        CheckConstraint("adaptive_paths_gifted >= 0", name="adaptive_paths_gifted"),
+        CheckConstraint("assessments_gifted >= 0", name="assessments_gifted"),
         CheckConstraint("extract(day FROM month) = 1", name="month"),
+        Index(None, "month"),
     )
 
     student_id: Mapped[UUID] = student(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
     adaptive_paths_used: Mapped[int] = zero()
     assessments_used: Mapped[int] = zero()
+    adaptive_paths_gifted: Mapped[int] = zero()
+    assessments_gifted: Mapped[int] = zero()
+    adaptive_paths_limit: Mapped[int | None]
+    assessments_limit: Mapped[int | None]
     updated_at: Mapped[datetime] = written_now()
 
 
@@ -144,14 +155,15 @@ class Exchange(Table):
 
 
 class CostAlert(Table):
-    """That a student's alert for a month has been sent."""
+    """A student's alert for a month: claimed until `lease_until`, sent once `sent_at` is set."""
 
     __tablename__ = "llm_cost_alerts"
 
     student_id: Mapped[UUID] = student(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
     cost_usd: Mapped[Decimal]
-    sent_at: Mapped[datetime] = written_now()
+    sent_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
+    lease_until: Mapped[datetime | None]
 
 
 class IdempotencyKey(Table):

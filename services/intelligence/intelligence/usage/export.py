@@ -12,6 +12,7 @@ from intelligence.models import (
     AssessmentFeedback,
     AssessmentSubmission,
     Exchange,
+    OperatorAction,
     PremiumUsageQuota,
     StudentSpend,
     Table,
@@ -19,8 +20,8 @@ from intelligence.models import (
 )
 from shared_schemas.usage import UsageExport
 
-# How this service does its work, not what it knows of anybody.
-INTERNAL_COLUMNS = {"lease_until", "lease_token", "run_after", "grading_runs"}
+# How this service does its work, and who else had to do with it: not what it knows of the student.
+INTERNAL_COLUMNS = {"lease_until", "lease_token", "run_after", "grading_runs", "operator_id"}
 
 
 async def everything(session: AsyncSession, student_id: UUID) -> UsageExport:
@@ -45,6 +46,7 @@ async def everything(session: AsyncSession, student_id: UUID) -> UsageExport:
         monthly_spend=await _rows(session, StudentSpend, student_id, order="month"),
         model_calls=await _rows(session, UsageLog, student_id, order="request_timestamp"),
         model_exchanges=await _rows(session, Exchange, student_id, order="created_at"),
+        operator_actions=await _rows(session, OperatorAction, student_id, order="done_at"),
     )
 
 

@@ -40,7 +40,7 @@ class ReservationClosed(ServiceError):
 
 @dataclass(frozen=True)
 class Call:
-    """An attempt about to be sent, as its ledger row tells it."""
+    """An attempt about to be sent, as its ledger row tells it. A reservation's reference goes before its own."""
 
     feature: str
     attempt: int
@@ -50,6 +50,7 @@ class Call:
     worst_case_usd: Decimal
     seconds: float
     request_body: dict[str, Any]
+    reference_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_
                 "student_ceiling": settings.llm_student_monthly_ceiling_usd,
                 "installation_ceiling": settings.llm_monthly_ceiling_usd,
                 "lease_seconds": call.seconds + LEASE_MARGIN_SECONDS,
+                "reference_id": call.reference_id,
             },
         )
         if refused_by is not None:
@@ -181,7 +183,7 @@ _OPEN = text(
     "SELECT open_llm_call(CAST(:call_id AS uuid), CAST(:reservation_id AS uuid), CAST(:feature AS text), "
     "CAST(:attempt AS integer), CAST(:model AS text), CAST(:prompt_version AS text), CAST(:price_version AS text), "
     "CAST(:worst_case_usd AS numeric), CAST(:student_ceiling AS numeric), CAST(:installation_ceiling AS numeric), "
-    "make_interval(secs => CAST(:lease_seconds AS double precision)))"
+    "make_interval(secs => CAST(:lease_seconds AS double precision)), CAST(:reference_id AS uuid))"
 )
 # The text belongs to the ledger row's student, or to the one a call without a reservation is made for.
 _STORE_REQUEST = text(

@@ -90,21 +90,19 @@ async def ask(
     reservation_id: UUID | None,
     student_id: UUID | None,
     deadline_seconds: float,
+    reference_id: UUID | None = None,
 ) -> Answer[T]:
     """The model's answer within the deadline, retries, one repair and the wait for a place counted in.
+
+    ``student_id``: whose words the prompt holds. ``reference_id``: what a call without a reservation is for.
 
     Raises ModelUnavailable, ModelAnswerInvalid, ModelDeclined, ServiceBusy, SpendCeilingReached,
     ServiceBudgetExhausted or ReservationClosed. Every attempt is in the ledger, whatever happens.
     """
     if get_settings().model_key is None:
         raise ModelUnavailable
-    asking = _Asking(
-        prompt,
-        feature=feature,
-        reservation_id=reservation_id,
-        student_id=student_id,
-        deadline=time.monotonic() + deadline_seconds,
-    )
+    cause = _Cause(feature, reservation_id=reservation_id, student_id=student_id, reference_id=reference_id)
+    asking = _Asking(prompt, cause, deadline=time.monotonic() + deadline_seconds)
     async with _places().taken(wait_seconds=deadline_seconds):
         return await asking.run()
 
@@ -126,22 +124,22 @@ def _places() -> Places:
     return Places(running=settings.llm_concurrency, waiting=settings.llm_waiting)
 
 
+@dataclass(frozen=True)
+class _Cause:
+    """What the ledger says a question was asked for."""
+
+    feature: CallFeature
+    reservation_id: UUID | None
+    student_id: UUID | None
+    reference_id: UUID | None
+
+
 class _Asking(Generic[T]):
     """One question until it is answered or given up."""
 
-    def __init__(
-        self,
-        prompt: Prompt[T],
-        *,
-        feature: CallFeature,
-        reservation_id: UUID | None,
-        student_id: UUID | None,
-        deadline: float,
-    ) -> None:
+    def __init__(self, prompt: Prompt[T], cause: _Cause, *, deadline: float) -> None:
         self.prompt = prompt
-        self.feature = feature
-        self.reservation_id = reservation_id
-        self.student_id = student_id
+        self.cause = cause
         self.started = time.monotonic()
         self.deadline = deadline
         self.attempts = 0
@@ -213,7 +211,8 @@ class _Asking(Generic[T]):
         self.attempts += 1
         price = llm.current_price()
         call = ledger.Call(
-            feature=self.feature,
+            feature=self.cause.feature,
+            reference_id=self.cause.reference_id,
             attempt=self.attempts,
             model=price.model,
             prompt_version=self.prompt.version,
@@ -223,7 +222,7 @@ class _Asking(Generic[T]):
             request_body=self.prompt.request_body(price.model),
         )
         call_id = await background.finish(
-            ledger.open_call(call, reservation_id=self.reservation_id, student_id=self.student_id)
+            ledger.open_call(call, reservation_id=self.cause.reservation_id, student_id=self.cause.student_id)
         )
         reply, sent_at = await self._send(call_id, seconds)
         return await self._take(call_id, reply, sent_at, price)

@@ -1,13 +1,30 @@
-"""Quota for students, costs for operators."""
+"""Quota for students; costs, limits and gifts for operators."""
 
 from datetime import date
+from functools import partial
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
 
+from intelligence import idempotency
 from intelligence.database import Session
+from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import AdminLearner, CurrentLearner
-from intelligence.usage import costs, export, service
-from shared_schemas.usage import CostsByDay, CostsByFeature, CostsByStudent, CostSummary, Quota, UsageExport
+from intelligence.usage import costs, export, quotas, service
+from shared_schemas.usage import (
+    CostsByDay,
+    CostsByFeature,
+    CostsByStudent,
+    CostSummary,
+    GiftRequest,
+    Quota,
+    QuotaGift,
+    StudentsNearLimits,
+    UsageExport,
+)
+
+FURTHEST_OFFSET = 1_000_000
 
 router = APIRouter(prefix="/api/v2", tags=["usage"])
 
@@ -40,3 +57,35 @@ async def read_costs(
 async def read_summary(_: AdminLearner, session: Session) -> CostSummary:
     """This month at a glance."""
     return await costs.summary(session)
+
+
+@router.get("/admin/quotas")
+async def list_students_near_limits(
+    _: AdminLearner,
+    session: Session,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=FURTHEST_OFFSET)] = 0,
+) -> StudentsNearLimits:
+    """Students who have used 80 % or more of a limit this month, the nearest first."""
+    return await quotas.near_limits(session, limit=limit, offset=offset)
+
+
+@router.post("/admin/students/{student_id}/quota-gift", status_code=201, response_model=QuotaGift)
+async def give_units(  # noqa: PLR0917  # FastAPI calls it by name
+    student_id: UUID,
+    request: Request,
+    operator: AdminLearner,
+    session: Session,
+    body: GiftRequest,
+    key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Raise a student's limit of this month, with a note for the record."""
+    give = partial(quotas.give, session, operator_id=operator.student_id, student_id=student_id)
+    return await idempotency.answer_within(
+        session,
+        key,
+        student_id=operator.student_id,
+        request_digest=idempotency.digest("POST", request.url.path, body),
+        status=201,
+        work=partial(give, feature=body.feature, units=body.units, note=body.note),
+    )

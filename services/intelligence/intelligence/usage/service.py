@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from intelligence import cache
 from intelligence.errors import ServiceError
@@ -71,11 +71,13 @@ class Swept(NamedTuple):
 
 @dataclass(frozen=True)
 class QuotaUse:
-    """What a student has used in the current month. `month`: its first day, UTC."""
+    """What a student has used in the current month, and was given on top. `month`: its first day, UTC."""
 
     month: date
     adaptive_paths: int
     assessments: int
+    adaptive_paths_gifted: int = 0
+    assessments_gifted: int = 0
 
     @property
     def resets_at(self) -> datetime:
@@ -95,7 +97,7 @@ def resets_after(moment: datetime) -> datetime:
 
 
 def limit_of(learner: Learner, feature: Feature) -> int | None:
-    """How many units a month this learner's plan has now: None without a limit, 0 for a free one."""
+    """How many units a month this learner's plan has now, gifts aside: None without a limit, 0 for a free one."""
     tier = learner.effective_tier(datetime.now(UTC))
     if tier == "pro":
         return None
@@ -122,7 +124,6 @@ async def reserve(
     lease has run out.
     """
     settings = get_settings()
-    limit = limit_of(learner, feature)
     row = (
         await session.execute(
             _RESERVE,
@@ -130,7 +131,7 @@ async def reserve(
                 "student_id": learner.student_id,
                 "feature": feature,
                 "reference_id": reference_id,
-                "quota_limit": limit,
+                "quota_limit": limit_of(learner, feature),
                 "student_ceiling": settings.llm_student_monthly_ceiling_usd,
                 "installation_ceiling": settings.llm_monthly_ceiling_usd,
                 "worst_case_usd": worst_case_usd,
@@ -139,7 +140,9 @@ async def reserve(
         )
     ).one()
     if row.refused_by is not None:
-        raise refusal(row.refused_by, learner=learner, feature=feature, used=row.used, limit=limit, month=row.month)
+        raise refusal(
+            row.refused_by, learner=learner, feature=feature, used=row.used, limit=row.quota_limit, month=row.month
+        )
     if not (settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments):
         raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
     reservation_id: UUID = row.reservation_id
@@ -147,9 +150,9 @@ async def reserve(
 
 
 _RESERVE = text(
-    "SELECT refused_by, reservation_id, used, month FROM reserve(CAST(:student_id AS uuid), CAST(:feature AS text), "
-    "CAST(:reference_id AS uuid), CAST(:quota_limit AS integer), CAST(:student_ceiling AS numeric), "
-    "CAST(:installation_ceiling AS numeric), CAST(:worst_case_usd AS numeric), "
+    "SELECT refused_by, reservation_id, used, month, quota_limit FROM reserve("
+    "CAST(:student_id AS uuid), CAST(:feature AS text), CAST(:reference_id AS uuid), CAST(:quota_limit AS integer), "
+    "CAST(:student_ceiling AS numeric), CAST(:installation_ceiling AS numeric), CAST(:worst_case_usd AS numeric), "
     "make_interval(secs => CAST(:lease_seconds AS double precision)))"
 )
 
@@ -212,19 +215,20 @@ def upgrade_options(learner: Learner) -> list[UpgradeOption]:
     return {"free": [premium, pro], "premium": [pro], "pro": []}[tier]
 
 
-async def quota_use(session: AsyncSession, student_id: UUID) -> QuotaUse:
+async def quota_use(session: AsyncSession | AsyncConnection, student_id: UUID) -> QuotaUse:
     """What a student has used in the month of PostgreSQL's clock."""
     row = (
         await session.execute(
             text(
-                "SELECT m.month, coalesce(adaptive_paths_used, 0) AS paths, coalesce(assessments_used, 0) AS answers"
+                "SELECT m.month, coalesce(adaptive_paths_used, 0) AS paths, coalesce(assessments_used, 0) AS answers,"
+                " coalesce(adaptive_paths_gifted, 0) AS paths_gifted, coalesce(assessments_gifted, 0) AS answers_gifted"
                 " FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q"
                 " ON q.month = m.month AND q.student_id = CAST(:student_id AS uuid)"
             ),
             {"student_id": student_id},
         )
     ).one()
-    return QuotaUse(month=row.month, adaptive_paths=row.paths, assessments=row.answers)
+    return QuotaUse(row.month, row.paths, row.answers, row.paths_gifted, row.answers_gifted)
 
 
 async def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
@@ -240,8 +244,12 @@ def quota_of(learner: Learner, use: QuotaUse) -> Quota:
         student_id=learner.student_id,
         subscription_tier=learner.effective_tier(datetime.now(UTC)),
         month=f"{use.month:%Y-%m}",
-        adaptive_paths=_feature_quota(use.adaptive_paths, limit_of(learner, "adaptive_path"), use.resets_at),
-        assessments=_feature_quota(use.assessments, limit_of(learner, "assessment"), use.resets_at),
+        adaptive_paths=_feature_quota(
+            use.adaptive_paths, limit_of(learner, "adaptive_path"), use.adaptive_paths_gifted, use.resets_at
+        ),
+        assessments=_feature_quota(
+            use.assessments, limit_of(learner, "assessment"), use.assessments_gifted, use.resets_at
+        ),
         upgrade_options=upgrade_options(learner),
     )
 
@@ -267,7 +275,9 @@ def _until(moment: datetime) -> dict[str, str]:
     return {"Retry-After": str(max(1, round((moment - datetime.now(UTC)).total_seconds())))}
 
 
-def _feature_quota(used: int, limit: int | None, resets_at: datetime) -> FeatureQuota:
+def _feature_quota(used: int, plan: int | None, gifted: int, resets_at: datetime) -> FeatureQuota:
+    # A gift raises what a plan allows; a plan without a limit, or without the feature, stays as it is.
+    limit = plan + gifted if plan else plan
     remaining = None if limit is None else max(0, limit - used)
     return FeatureQuota(used=used, limit=limit, remaining=remaining, reset_date=resets_at)
 

@@ -1,0 +1,142 @@
+"""What operators do with grades: look through those that need it, decide otherwise, have an answer graded again."""
+
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from intelligence.assessments import queue
+from intelligence.assessments.reading import CURRENT_FEEDBACK
+from intelligence.assessments.service import FeatureDisabled
+from intelligence.errors import ServiceError
+from intelligence.models import AssessmentFeedback as FeedbackRow
+from intelligence.models import AssessmentSubmission as SubmissionRow
+from intelligence.settings import get_settings
+from intelligence.usage import audit
+from shared_schemas.assessments import CriterionResult
+from shared_schemas.paths import Pagination
+from shared_schemas.reviews import FeedbackToReview, Regrading, Review, ReviewQueue
+
+
+class FeedbackNotFound(ServiceError):
+    """No such feedback, or a newer grade of the same answer has taken its place."""
+
+    status = 404
+    code = "RESOURCE_NOT_FOUND"
+    message = "There is no such feedback, or a newer grade has taken its place."
+
+
+async def unreviewed(session: AsyncSession, *, limit: int, offset: int) -> ReviewQueue:
+    """The grades that a person should look at and nobody has, the oldest first."""
+    waiting = (
+        select(SubmissionRow, FeedbackRow)
+        .join(FeedbackRow, CURRENT_FEEDBACK)
+        .where(FeedbackRow.needs_review, FeedbackRow.reviewed_at.is_(None))
+    )
+    total = await session.scalar(select(func.count()).select_from(waiting.subquery())) or 0
+    oldest_first = waiting.order_by(FeedbackRow.generated_at, FeedbackRow.feedback_id)
+    rows = (await session.execute(oldest_first.limit(limit).offset(offset))).all()
+    return ReviewQueue(
+        feedback=[_to_review(submission, feedback) for submission, feedback in rows],
+        pagination=Pagination(total=total, limit=limit, offset=offset, has_more=offset + len(rows) < total),
+    )
+
+
+async def review(
+    session: AsyncSession, *, operator_id: UUID, feedback_id: UUID, score: Decimal | None, note: str | None
+) -> Review:
+    """Take a decision on a grade: another score, or None to let it stand. A later decision replaces it."""
+    feedback = await _find(session, feedback_id)
+    now = (await session.execute(select(func.now()))).scalar_one()
+    await audit.record(
+        session,
+        operator_id=operator_id,
+        student_id=feedback.student_id,
+        action="review",
+        reference_id=feedback_id,
+        details={
+            "graded": float(feedback.quality_score),
+            "before": _number(feedback.reviewed_score),
+            "decided": _number(score),
+        },
+        note=note,
+    )
+    feedback.reviewed_score = score
+    feedback.review_note = note
+    feedback.reviewed_at = now
+    return Review(
+        feedback_id=feedback_id,
+        submission_id=feedback.submission_id,
+        student_id=feedback.student_id,
+        original_score=float(feedback.quality_score),
+        quality_score=float(feedback.quality_score if score is None else score),
+        note=note,
+        reviewed_at=now,
+    )
+
+
+async def regrade(session: AsyncSession, *, operator_id: UUID, feedback_id: UUID, note: str | None) -> Regrading:
+    """Queue the answer behind this feedback for another grade, unless one is waited for already."""
+    if not get_settings().enable_llm_assessments:
+        raise FeatureDisabled
+    feedback = await _find(session, feedback_id)
+    asked = await queue.ask_again(session, feedback.submission_id)
+    if asked.is_new:
+        await audit.record(
+            session,
+            operator_id=operator_id,
+            student_id=feedback.student_id,
+            action="regrade",
+            reference_id=feedback_id,
+            details={"new_feedback_id": str(asked.feedback_id)},
+            note=note,
+        )
+    return Regrading(
+        submission_id=feedback.submission_id,
+        feedback_id=feedback_id,
+        new_feedback_id=asked.feedback_id,
+        grading_status=asked.grading_status,
+    )
+
+
+async def _find(session: AsyncSession, feedback_id: UUID) -> FeedbackRow:
+    found = await session.scalar(
+        select(FeedbackRow).where(FeedbackRow.feedback_id == feedback_id, FeedbackRow.superseded_at.is_(None))
+    )
+    if found is None:
+        raise FeedbackNotFound
+    return found
+
+
+def _to_review(submission: SubmissionRow, feedback: FeedbackRow) -> FeedbackToReview:
+    return FeedbackToReview(
+        feedback_id=feedback.feedback_id,
+        submission_id=submission.submission_id,
+        student_id=submission.student_id,
+        question_id=submission.question_id,
+        attempt_number=submission.attempt_number,
+        answer_text=submission.answer_text,
+        quality_score=float(feedback.quality_score),
+        criteria=[CriterionResult.model_validate(one) for one in feedback.criteria],
+        detailed_feedback=feedback.detailed_feedback,
+        off_topic=feedback.off_topic,
+        instructions_in_answer=feedback.instructions_in_answer,
+        confidence=feedback.confidence,
+        reasons=feedback.review_reasons,
+        generated_at=feedback.generated_at,
+        model_version=feedback.model_version,
+        prompt_version=feedback.prompt_version,
+        regrading=_regrading(submission),
+    )
+
+
+def _regrading(submission: SubmissionRow) -> Literal["none", "queued", "failed"]:
+    if submission.regrade_feedback_id is not None:
+        return "queued"
+    return "none" if submission.error_code is None else "failed"
+
+
+def _number(score: Decimal | None) -> float | None:
+    return None if score is None else float(score)
