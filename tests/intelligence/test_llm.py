@@ -28,6 +28,20 @@ async def test_what_is_sent_is_what_the_current_api_accepts(provider: ScriptedPr
     assert body["output_config"]["format"]["schema"]["additionalProperties"] is False
 
 
+async def test_the_instructions_may_be_cached_and_a_repair_leaves_them_alone(provider: ScriptedProvider) -> None:
+    provider.script = [says()]
+    repair = prompt().corrected("reply: int_type")
+    for one in (prompt(), repair):
+        await llm.create(one, timeout_seconds=5)
+    first, second = (body["system"] for body in provider.bodies)
+    assert first == [
+        {"type": "text", "text": "Answer in one word.", "cache_control": {"type": "ephemeral", "ttl": "5m"}}
+    ]
+    assert second[:1] == first
+    assert "reply: int_type" in second[1]["text"]
+    assert llm.worst_case_usd(repair) > llm.worst_case_usd(prompt())
+
+
 async def test_older_models_are_not_sent_an_effort(configure: Configure) -> None:
     assert "effort" not in prompt().request_body("claude-sonnet-4-5-20250929")["output_config"]
 

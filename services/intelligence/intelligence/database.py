@@ -1,4 +1,4 @@
-"""The engine, and the two ways to a transaction: one a request, or a short one of its own."""
+"""The engine, and the ways to it: the one transaction of a request, a short one of its own, or one bare read."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from fastapi import Depends
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from intelligence.settings import get_settings
 
@@ -63,6 +63,13 @@ async def transaction() -> AsyncIterator[AsyncSession]:
     """A short transaction of its own, committed on the way out. Never hold one over a network call."""
     async with _sessions().begin() as session:
         yield session
+
+
+@asynccontextmanager
+async def reading() -> AsyncIterator[AsyncConnection]:
+    """A connection for one statement that reads, without the round trips of a transaction around it."""
+    async with engine().connect() as connection:
+        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 async def request_session() -> AsyncIterator[AsyncSession]:

@@ -45,7 +45,10 @@ UNCERTAIN_STATUSES = frozenset({408, 504})
 
 @dataclass(frozen=True)
 class Prompt(Generic[T]):
-    """One question to the model. `answer_type` is the JSON it must answer with; `version` names the prompt file."""
+    """One question to the model. `answer_type` is the JSON it must answer with; `version` names the prompt file.
+
+    `system` is the same for many questions, so the provider may cache it; `notice` goes behind it.
+    """
 
     task: str
     version: str
@@ -54,16 +57,22 @@ class Prompt(Generic[T]):
     answer_type: type[T]
     max_tokens: int
     effort: str = "low"
+    notice: str = ""
 
     def request_body(self, model: str) -> dict[str, Any]:
         """What is sent, as the Messages API names it."""
         output_config: dict[str, Any] = {"format": {"type": "json_schema", "schema": _schema(self.answer_type)}}
         if not model.startswith(MODELS_WITHOUT_EFFORT):
             output_config["effort"] = self.effort
+        system: list[dict[str, Any]] = [
+            {"type": "text", "text": self.system, "cache_control": {"type": "ephemeral", "ttl": "5m"}}
+        ]
+        if self.notice:
+            system.append({"type": "text", "text": self.notice})
         return {
             "model": model,
             "max_tokens": self.max_tokens,
-            "system": self.system,
+            "system": system,
             "messages": [{"role": "user", "content": self.user}],
             "output_config": output_config,
         }
@@ -71,7 +80,7 @@ class Prompt(Generic[T]):
     def corrected(self, problem: str) -> "Prompt[T]":
         """The same question after an answer that could not be used, with more room for the next one."""
         notice = f"An earlier answer could not be used: {problem}. Answer with exactly one complete JSON document."
-        return replace(self, system=f"{self.system}\n\n{notice}", max_tokens=self.max_tokens * 3 // 2)
+        return replace(self, notice=notice, max_tokens=self.max_tokens * 3 // 2)
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def load_prompt(name: str) -> PromptFile:
 def worst_case_usd(prompt: Prompt[Any]) -> Decimal:
     """The most one attempt at this prompt can cost with the configured model, in US dollars."""
     body = prompt.request_body(get_settings().anthropic_model)
-    text = "\n".join((prompt.system, prompt.user, json.dumps(body["output_config"])))
+    text = "\n".join((prompt.system, prompt.notice, prompt.user, json.dumps(body["output_config"])))
     return pricing.worst_case(
         prompt_tokens=token_estimate.at_most(text), max_tokens=prompt.max_tokens, at_price=current_price()
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from intelligence.usage import pricing
 from tests.intelligence.assessments.running import GOOD_ANSWER, Student, World
 from tests.simulator.running import ROOT
 
@@ -44,6 +45,27 @@ async def test_feedback_adds_up_and_is_the_ledgers_reference(world: World) -> No
     [reservation] = await world.rows("SELECT state FROM llm_reservations WHERE student_id = $1", student.student_id)
     assert reservation["state"] == "kept"
     assert await student.used("assessments") == 1
+
+
+async def test_the_instructions_are_read_from_the_cache_at_its_price(world: World) -> None:
+    student = await world.student()
+    await grade(world, student, GOOD_ANSWER)
+    await grade(world, student, QUESTIONS["04-rag-q2"]["excellent_example"], "04-rag-q2")
+    calls = await world.rows(
+        "SELECT *, usage->>'input_tokens' AS plain FROM llm_usage_logs WHERE student_id = $1 "
+        "ORDER BY request_timestamp",
+        student.student_id,
+    )
+    second = calls[1]
+    read, plain = second["tokens_cache_read"], int(second["plain"])
+    assert read >= 1024, "too short to be cached"
+    assert (second["tokens_cache_write"], second["tokens_input"]) == (0, read + plain)
+    rates = pricing.price(second["model"], second["request_timestamp"]).bands[0]
+    assert rates.cache_read < rates.input
+    exact = plain * rates.input + read * rates.cache_read + second["tokens_output"] * rates.output
+    assert second["cost_usd"] == exact / 1_000_000
+    (spend,) = await world.rows("SELECT spent_usd FROM llm_student_spend WHERE student_id = $1", student.student_id)
+    assert spend["spent_usd"] == sum(call["cost_usd"] for call in calls)
 
 
 async def test_excellent_is_high_poor_is_low(world: World) -> None:
