@@ -55,7 +55,9 @@ async def test_from_request_to_code(browser: Browser, asking: App, sign_up: Sign
 async def test_every_field_has_a_label(browser: Browser, asking: App) -> None:
     first = await browser.open(asking.request())
     second = await browser.submit(first, "sign-up")
-    for page in (first, second):
+    third = await browser.submit(first, "forgot")
+    fourth = await browser.submit(third, "forgot", email=new_email())
+    for page in (first, second, third, fourth):
         named = set(re.findall(r'<(?:input|select) id="(\w+)"', page.text))
         assert named == set(re.findall(r'<label for="(\w+)"', page.text)) != set()
 

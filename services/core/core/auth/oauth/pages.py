@@ -19,7 +19,9 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 
+from core.auth import recovery
 from core.auth.desk import Desk, SignInDesk
+from core.auth.mails import TokenRefused
 from core.auth.oauth import documents, registry, service
 from core.auth.oauth.clients import Client
 from core.auth.oauth.grants import Parameters
@@ -30,7 +32,7 @@ from core.auth.sessions import WrongCredentials
 from core.auth.throttle import TooManyAttempts
 from core.clock import Now
 from core.errors import InvalidFields, ServiceError
-from shared_schemas.accounts import SHORTEST_PASSWORD, RegisterRequest
+from shared_schemas.accounts import SHORTEST_PASSWORD, PasswordReset, RegisterRequest
 
 COOKIE = "course_companion_sign_in"
 GOOD_COOKIE = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -101,7 +103,8 @@ class Visit:
         parts = urlsplit(ticket.redirect_uri)
         origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
         host = client.host_of(ticket.redirect_uri)
-        return _page(name, status_code, goes_to=origin, client=client, host=host, ticket=sealed, **words)
+        shown = {"notice": None, **words}
+        return _page(name, status_code, goes_to=origin, client=client, host=host, ticket=sealed, **shown)
 
 
 async def read_visit(request: Request, desk: SignInDesk, now: Now) -> Visit:
@@ -175,6 +178,39 @@ async def sign_up(asked: Form, visit: ThisVisit) -> Response:
     except (InvalidFields, AccountExists, TooManyAttempts) as error:
         return visit.show("sign_up.html", client, ticket, error.status, problem=error.message, **words)
     return await _signed_in(visit, client, ticket)
+
+
+@pages_router.post("/forgot")
+async def forget(asked: Form, visit: ThisVisit) -> Response:
+    """The page for who has forgotten the password, or with an e-mail address the one that takes the mailed code."""
+    ticket = visit.ticket(asked)
+    client = await visit.client(ticket)
+    email = asked.data.get("email")
+    if email is None:
+        return visit.show("forgot.html", client, ticket, problem=None)
+    desk = visit.desk
+    try:
+        async with desk.database.transaction() as session:
+            await recovery.forgot_password(session, email=email, address=desk.address, settings=desk.settings)
+    except TooManyAttempts as error:
+        return visit.show("forgot.html", client, ticket, error.status, problem=error.message)
+    return visit.show("reset.html", client, ticket, problem=None, shortest_password=SHORTEST_PASSWORD)
+
+
+@pages_router.post("/reset")
+async def reset(asked: Form, visit: ThisVisit) -> Response:
+    """A new password by a mailed code, after which to sign in with it."""
+    ticket = visit.ticket(asked)
+    client = await visit.client(ticket)
+    given = {"token": asked.data.get("token", "").strip(), "new_password": asked.data.get("password", "")}
+    words: dict[str, Any] = {"shortest_password": SHORTEST_PASSWORD}
+    try:
+        await recovery.reset_password(visit.desk, reset=PasswordReset.model_validate(given))
+    except ValidationError as error:
+        return visit.show("reset.html", client, ticket, 422, problem=_in_words(error), **words)
+    except (TokenRefused, InvalidFields, TooManyAttempts) as error:
+        return visit.show("reset.html", client, ticket, error.status, problem=error.message, **words)
+    return visit.show("sign_in.html", client, ticket, problem=None, email="", notice="Your password is changed.")
 
 
 @pages_router.post("/consent")
