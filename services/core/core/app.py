@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -129,4 +130,8 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(name)
     write_json_lines(get_settings().log_level)
-    return create_app(get_settings())
+    app = create_app(get_settings())
+    # What was imported stays until the end: the collector need not look through all of it again and again.
+    gc.collect()
+    gc.freeze()
+    return app

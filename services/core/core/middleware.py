@@ -6,7 +6,7 @@ import time
 import traceback
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import errors
@@ -31,7 +31,8 @@ class Reception:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope)
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
         state = scope.setdefault("state", {})
         status = 0
 
@@ -41,14 +42,14 @@ class Reception:
                 if _may_have_changed_something(scope):
                     await scope["app"].state.push.caught_up()  # so that the client finds here what it has done
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
+                own = [(b"x-request-id", request_id.encode())]
                 if "rate_limit" in state:
-                    headers.update(state["rate_limit"].headers())
+                    own += state["rate_limit"].headers()
+                message["headers"] = [*message["headers"], *own]
             await send(message)
 
         try:
-            replay = await _read_body(scope, receive)
+            replay = await _read_body(headers, receive)
             if replay is None:
                 await errors.too_large(LARGEST_BODY)(scope, receive, send_with_headers)
             else:
@@ -76,14 +77,13 @@ def _may_have_changed_something(scope: Scope) -> bool:
     return scope["method"] not in READING and not path.startswith(READ_ONLY)
 
 
-def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
     return given if ACCEPTABLE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-async def _read_body(scope: Scope, receive: Receive) -> Receive | None:
+async def _read_body(headers: Headers, receive: Receive) -> Receive | None:
     """A ``receive`` that gives the whole body at once, or None where it is too large."""
-    headers = Headers(scope=scope)
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > LARGEST_BODY:
         return None
