@@ -92,7 +92,7 @@ const button = (text, work, properties) => h("button", { type: "button", ...prop
   currentTarget.disabled = true;
   try { await work(); } catch (error) { trouble(error.message); } finally { currentTarget.disabled = false; }
 } }, text);
-const bar = (percent, label) => svg("svg", { viewBox: "0 0 100 6", width: "100%", height: 10, preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${percent} %` },
-  svg("rect", { width: 100, height: 6, rx: 3, fill: "var(--line)" }), svg("rect", { width: percent, height: 6, rx: 3, fill: "var(--accent)" }));
+const bar = (percent, label) => svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${percent} %` },
+  svg("rect", { width: percent, height: 8, fill: "var(--accent)" }));
 const minutes = (count) => `${count} min`;
 const STATUS = { not_started: "Not started", in_progress: "In progress", completed: "Completed" };

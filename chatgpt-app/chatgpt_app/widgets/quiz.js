@@ -23,7 +23,7 @@ function ask() {
   const legend = h("legend", { tabindex: -1 }, question.text);
   const form = h("form", { onsubmit: (event) => { event.preventDefault(); onward.click(); } }, h("fieldset", {}, legend, choices(question)));
   const onward = button(place + 1 < total ? "Next" : "Hand in", () => next(question, form), { class: "main" });
-  show(h("p", { class: "quiet" }, `${paper.title}: question ${place + 1} of ${total}`), bar(Math.round(100 * place / total), "Answered"), h("p", {}), form,
+  show(h("p", { class: "quiet" }, `${paper.title}: question ${place + 1} of ${total}`), bar(Math.round(100 * place / total), "Answered"), form,
     h("div", { class: "row" }, onward, place > 0 && button("Back", () => { place -= 1; ask(); })));
   if (place > 0) legend.focus();
   announce(`Question ${place + 1} of ${total}`);

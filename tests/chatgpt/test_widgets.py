@@ -1,0 +1,84 @@
+"""The widgets in a headless browser, drawn by the official host from what the live system answers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chatgpt_app.widgets import VERSIONS, widget_uri
+from tests.chatgpt.chat import app_token, chatting, public_url
+from tests.chatgpt.node import HERE, run_node
+from tests.live import GOOD_ANSWER, Live
+
+PICTURES = HERE.parents[1] / "test-artifacts" / "widgets"
+DRAWN_BY: dict[str, tuple[str, dict[str, str]]] = {
+    "course": ("list_chapters", {}),
+    "lesson": ("get_chapter", {"chapter_id": "02-llms"}),
+    "quiz": ("get_quiz", {"quiz_id": "02-llms-quiz"}),
+    "progress": ("get_progress", {}),
+    "path": ("create_learning_path", {}),
+    "feedback": ("get_feedback", {"question_id": "04-rag-q1"}),
+}
+
+
+@pytest.fixture(scope="module")
+async def report(live: Live, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the browser saw."""
+    student = live.learner()
+    token = await app_token(live, student.email)
+    address = f"{public_url(live)}/mcp"
+    widgets = {}
+    async with chatting(address, token) as chat:
+        await chat.shown("submit_answer", question_id="04-rag-q1", answer_text=GOOD_ANSWER)
+        for name, (tool, arguments) in DRAWN_BY.items():
+            result = await chat.call(tool, **arguments)
+            read = await chat.client.read_resource(widget_uri(name))
+            html = read.contents[0].model_dump()["text"]
+            shown = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+            widgets[name] = {"html": html, "input": arguments, "result": shown}
+    folder = tmp_path_factory.mktemp("widgets")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    (folder / "given.json").write_text(json.dumps({"widgets": widgets, "address": address, "token": token}))
+    script = HERE / "browser" / "widgets.mjs"
+    code, output = await run_node(
+        script, str(folder / "given.json"), str(folder / "seen.json"), str(PICTURES), seconds=200
+    )
+    assert code == 0, output
+    seen: dict[str, Any] = json.loads((folder / "seen.json").read_text())
+    return seen
+
+
+def test_every_widget_is_drawn(report: dict[str, Any]) -> None:
+    assert DRAWN_BY.keys() == VERSIONS.keys()
+    assert len(report["drawn"]) == 6 * 2 * 3
+
+
+@pytest.mark.parametrize("name", DRAWN_BY)
+def test_a_widget_fits_reads_well_and_asks_nothing_of_the_network(report: dict[str, Any], name: str) -> None:
+    for drawn in report["drawn"]:
+        if drawn["name"] == name:
+            where = f"{drawn['theme']}, {drawn['width']} px"
+            assert drawn["trouble"] == [], where
+            assert drawn["overflow"] <= 0, where
+            assert drawn["violations"] == [], where
+            assert (PICTURES / f"{name}-{drawn['theme']}-{drawn['width']}.png").stat().st_size > 2_000
+
+
+def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dict[str, Any]) -> None:
+    quiz = report["quiz"]
+    assert quiz["refused"] == "Choose or write an answer first."
+    assert quiz["calls"] == ["answer_question"] * 10
+    assert quiz["number"] == 10
+    assert "%" in quiz["title"]
+    assert quiz["status"] == quiz["title"]
+    assert quiz["focus"] == "H1"
+    assert quiz["trouble"] == []
+    told = quiz["heard"]["contexts"]
+    assert told[0]["number"] == 1
+    assert "score" in told[-1]
+
+
+def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
+    assert report["path"]["calls"] == ["complete_recommendation"]
+    assert report["path"]["head"].startswith("1 of ")
+    assert report["path"]["trouble"] == []
