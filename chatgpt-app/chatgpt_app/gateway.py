@@ -69,6 +69,17 @@ class Doors:
             raise Unreachable("core refuses to exchange tokens")
         return _read(answer.content, ExchangedToken)
 
+    async def specification(self, path: str) -> dict[str, Any]:
+        """The OpenAPI document of a service; raises Unreachable."""
+        try:
+            answer = await self.gateway.get(path)
+        except httpx2.HTTPError as error:
+            raise Unreachable(path) from error
+        if not answer.is_success:
+            raise Unreachable(path)
+        document: dict[str, Any] = answer.json()
+        return document
+
     async def ask(
         self,
         token: str,

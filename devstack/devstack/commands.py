@@ -241,6 +241,12 @@ def intelligence(context: typer.Context) -> None:
     _become("intelligence", context.args)
 
 
+@app.command("chatgpt-app", context_settings=PASS_ON)
+def chatgpt_app(context: typer.Context) -> None:
+    """Run one of the ChatGPT app's commands with the settings of the local stack: `chatgpt-app kit FOLDER`."""
+    _become("chatgpt-app", context.args)
+
+
 @app.command(context_settings=PASS_ON)
 def alembic(context: typer.Context) -> None:
     """Run Alembic on the local stack's database, as its owner: `alembic current`, `alembic downgrade 003_…`."""
@@ -269,5 +275,6 @@ def _plan_for_commands() -> Plan:
 def _become(room: str, arguments: list[str]) -> None:
     plan = _plan_for_commands()
     program = services.environment_folder(plan, room) / room
-    environment = services.core_environment(plan) if room == "core" else services.intelligence_environment(plan)
+    told = {"core": services.core_environment, "intelligence": services.intelligence_environment}
+    environment = told.get(room, services.chatgpt_app_environment)(plan)
     os.execve(program, [room, *arguments], {**os.environ, **environment})  # noqa: S606  # our own program, no shell

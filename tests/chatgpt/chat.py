@@ -51,6 +51,7 @@ class Person:
     gateway: str
     email: str
     new: bool = False
+    password: str = PASSWORD
     came_back: dict[str, str] = field(default_factory=dict)
 
     async def visit(self, url: str) -> None:
@@ -64,7 +65,7 @@ class Person:
                     page, "sign-up", email=self.email, password=PASSWORD, timezone="Europe/Berlin"
                 )
             else:
-                page = await browser.submit(page, "sign-in", email=self.email, password=PASSWORD)
+                page = await browser.submit(page, "sign-in", email=self.email, password=self.password)
             if page.status_code == 200:
                 page = await browser.submit(page, "consent", decision="allow")
             assert page.status_code == 303, page.text
@@ -143,9 +144,9 @@ async def chatting(address: str, token: str, mode: str = "auto") -> AsyncIterato
         yield Chat(client)
 
 
-async def app_token(live: Live, email: str) -> str:
-    """A token for the app, of a student whose password is the tests' own."""
+async def app_token(live: Live, email: str, password: str = PASSWORD) -> str:
+    """A token for the app."""
     kept = Kept()
-    async with signing_in(live, Person(public_url(live), email), kept):
+    async with signing_in(live, Person(public_url(live), email, password=password), kept):
         assert kept.tokens is not None
         return kept.tokens.access_token

@@ -1,6 +1,7 @@
 """The widgets in a headless browser, drawn by the official host from what the live system answers."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from chatgpt_app.widgets import VERSIONS, widget_uri
 from tests.chatgpt.chat import app_token, chatting, public_url
 from tests.chatgpt.node import HERE, run_node
-from tests.live import GOOD_ANSWER, Live
+from tests.live import GOOD_ANSWER, PASSWORD, Live
 
 PICTURES = HERE.parents[1] / "test-artifacts" / "widgets"
 DRAWN_BY: dict[str, tuple[str, dict[str, str]]] = {
@@ -82,3 +83,19 @@ def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["calls"] == ["complete_recommendation"]
     assert report["path"]["head"].startswith("1 of ")
     assert report["path"]["trouble"] == []
+
+
+async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path: Path) -> None:
+    student = live.register()
+    seen, picture = tmp_path / "seen.json", PICTURES.parent / "preview.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    script = HERE / "browser" / "preview.mjs"
+    code, output = await run_node(
+        script, public_url(live), student.email, PASSWORD, str(seen), str(picture), seconds=90
+    )
+    assert code == 0, output
+    found = json.loads(seen.read_text())
+    assert found["title"] == "The course"
+    assert found["tools"] == 19  # all but the one that only a widget may call
+    assert found["trouble"] == []
+    assert found["url"].endswith("/preview")
