@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence.assessments import queue
 from intelligence.assessments.reading import CURRENT_FEEDBACK
-from intelligence.assessments.service import FeatureDisabled
 from intelligence.errors import ServiceError
 from intelligence.models import AssessmentFeedback as FeedbackRow
 from intelligence.models import AssessmentSubmission as SubmissionRow
 from intelligence.settings import get_settings
 from intelligence.usage import audit
+from intelligence.usage.service import FeatureDisabled
 from shared_schemas.assessments import CriterionResult
 from shared_schemas.paths import Pagination
 from shared_schemas.reviews import FeedbackToReview, Regrading, Review, ReviewQueue
@@ -79,9 +79,9 @@ async def review(
 
 async def regrade(session: AsyncSession, *, operator_id: UUID, feedback_id: UUID, note: str | None) -> Regrading:
     """Queue the answer behind this feedback for another grade, unless one is waited for already."""
-    if not get_settings().enable_llm_assessments:
-        raise FeatureDisabled
     feedback = await _find(session, feedback_id)
+    if not get_settings().enable_llm_assessments:
+        raise FeatureDisabled("assessment")
     asked = await queue.ask_again(session, feedback.submission_id)
     if asked.is_new:
         await audit.record(
