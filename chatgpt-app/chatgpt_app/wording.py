@@ -72,8 +72,8 @@ def _details(error: Refused) -> list[str]:
     fallback = error.detail("fallback") or {}
     found = [error.detail("suggestion"), fallback.get("suggestion")]
     fields = error.detail("fields") or []
-    found += [f"{field.get('field')}: {field.get('message')}." for field in fields if isinstance(field, dict)]
-    return [str(text) for text in found if text]
+    found += [f"{field.get('field')}: {field.get('message')}" for field in fields if isinstance(field, dict)]
+    return [str(text) for text in found if text and str(text) not in str(error.body.get("message"))]
 
 
 def _used_up(error: Refused) -> str:

@@ -52,7 +52,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
 
 
 @pytest.fixture(scope="session")
-def runs(address: str) -> dict[tuple[str, str], Awaitable[tuple[int, str]]]:
+async def runs(address: str) -> dict[tuple[str, str], Awaitable[tuple[int, str]]]:
     """Every scenario, a few at a time."""
 
     async def run(scenario: str, era: str) -> tuple[int, str]:

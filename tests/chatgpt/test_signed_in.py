@@ -118,7 +118,7 @@ async def replicas(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Asyn
             running.push_async_callback(process.wait)
             running.callback(process.terminate)
         for port in ports:
-            await asyncio.to_thread(eventually, lambda port=port: answers(port), f"replica {port}")
+            await asyncio.to_thread(eventually, lambda port=port: answers(port), f"replica {port}", 90)
         addresses = servers([f"127.0.0.1:{port}" for port in ports])
         yield await running.enter_async_context(running_gateway(folder, GATEWAY_CHATGPT_APP_SERVERS=addresses))
 

@@ -1,0 +1,67 @@
+"""The pages, the proof of the address, and what is said when core can not be asked."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from chatgpt_app.app import create_app
+from chatgpt_app.pages import members
+from chatgpt_app.server import CourseServer
+from chatgpt_app.settings import Settings
+from tests.gateway.conftest import free_port
+
+TOKEN = "a-service-token-of-more-than-32-characters"
+
+
+def asking(**given: Any) -> httpx.AsyncClient:
+    """A client of an app with these settings."""
+    settings = Settings(_env_file=None, core_service_token=TOKEN, public_url="https://course.example", **given)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(settings)), base_url="https://course.example")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with asking(publisher_name="A <school>", support_email="help@course.example") as found:
+        yield found
+
+
+@pytest.mark.parametrize("page", ["privacy", "terms", "support"])
+async def test_a_page_names_its_publisher_and_needs_nothing_else(client: httpx.AsyncClient, page: str) -> None:
+    answer = await client.get(f"/{page}")
+    assert answer.status_code == 200
+    assert "A &lt;school&gt;" in answer.text
+    assert "help@course.example" in answer.text
+    assert "$" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_privacy_lists_all_that_any_tool_shows(client: httpx.AsyncClient, server: CourseServer) -> None:
+    listed = (await client.get("/privacy")).text
+    for tool in await server.list_tools():
+        row = next(line for line in listed.splitlines() if f"<td>{tool.title}</td>" in line)
+        for member in members(tool.output_schema or {}):
+            assert member.replace("_", " ") in row
+
+
+async def test_the_proof_of_the_address_is_there_only_when_it_is_set(client: httpx.AsyncClient) -> None:
+    path = "/.well-known/openai-apps-challenge"
+    assert (await client.get(path)).status_code == 404
+    async with asking(openai_apps_challenge="proof-123") as set_up:
+        answer = await set_up.get(path)
+    assert (answer.status_code, answer.text) == (200, "proof-123")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+async def test_production_has_no_preview(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/preview")).status_code == 200
+    async with asking(environment="production") as production:
+        assert (await production.get("/preview")).status_code == 404
+
+
+async def test_a_host_keeps_its_sign_in_while_core_can_not_be_asked() -> None:
+    async with asking(core_url=f"http://127.0.0.1:{free_port()}") as cut_off:
+        answer = await cut_off.post("/mcp", json={}, headers={"Authorization": "Bearer something"})
+    assert answer.status_code == 503
+    assert "WWW-Authenticate" not in answer.headers
