@@ -6,8 +6,8 @@ Expands only: services of the revisions before run on it. `reserve` also tells t
 
 from alembic import context, op
 
-revision = "010_grade_reviews"
-down_revision = "009_activity_zones"
+revision = "009_grade_reviews"
+down_revision = "008_activity_zones"
 branch_labels = None
 depends_on = None
 

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "008_oauth"
+revision = "007_oauth"
 down_revision = "006_push_changes"
 branch_labels = None
 depends_on = None

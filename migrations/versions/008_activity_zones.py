@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "009_activity_zones"
-down_revision = "008_oauth"
+revision = "008_activity_zones"
+down_revision = "007_oauth"
 branch_labels = None
 depends_on = None
 
