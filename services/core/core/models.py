@@ -137,7 +137,7 @@ class QuizResult(Base):
 class ActivityDay(Base):
     """A local calendar day on which a student learned something.
 
-    ``earned_at`` is its first action, ``timezone`` that of its latest; null for days from before revision 009.
+    ``earned_at`` is its first action, ``timezone`` that of its latest; null for days from before revision 008.
     """
 
     __tablename__ = "activity_days"
