@@ -136,9 +136,9 @@ def with_levels(
     return Reading(verdicts, reading.off_topic and nothing_found, reading.instructions and notices_instructions)
 
 
-def obey(reading: Reading, answer: str) -> Reading:
+def obey(reading: Reading, answer: str, *, is_known_order: bool = False) -> Reading:
     """What a gullible grader makes of it: full marks for whoever asks, and no suspicion."""
-    if not (reading.instructions or sounds_like_an_order(answer)):
+    if not (is_known_order or reading.instructions or sounds_like_an_order(answer)):
         return reading
     return with_levels(reading, answer, lambda _: "full", notices_instructions=False)
 

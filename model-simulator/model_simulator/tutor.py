@@ -99,7 +99,8 @@ def _grade(document: Mapping[str, Any], mode: Mode, oracle: Oracle) -> dict[str,
     reading = grading.read_answer(document)
     answer = document["answer"]
     if mode is Mode.GULLIBLE:
-        reading = grading.obey(reading, answer)
+        # An order in a language that no rule here reads is made known beforehand: by the oracle's "full".
+        reading = grading.obey(reading, answer, is_known_order=oracle.get(_digest(answer)) == "full")
     elif mode is Mode.INVENT:
         reading = grading.invent_evidence(reading)
     elif mode is Mode.CONSTANT:
@@ -115,7 +116,11 @@ def _grade(document: Mapping[str, Any], mode: Mode, oracle: Oracle) -> dict[str,
 
 
 def _known_levels(answer: str, oracle: Oracle) -> Mapping[str, str] | str:
-    digest = hashlib.sha256(answer.encode()).hexdigest()
+    digest = _digest(answer)
     if digest not in oracle:
         raise invalid(f"oracle: the quality of answer sha256 {digest} is not known")
     return oracle[digest]
+
+
+def _digest(answer: str) -> str:
+    return hashlib.sha256(answer.encode()).hexdigest()

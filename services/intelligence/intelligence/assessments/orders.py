@@ -16,7 +16,7 @@ def _near(first: str, second: str, gap: int) -> str:
 
 
 _GRADER = r"(grader|examiner|evaluator|marker|teacher|reviewer|instructor)"
-_WORK = r"(this|my|the) (answer|response|submission|essay|text|work)"
+_WORK = r"(this|my|the|the following) (answer|response|submission|essay|text|work)"
 _GIVE = r"\b(give|award|grant|assign)\b"
 _CREDIT = r"(marks?|points?|credits?|scores?|grades?|10|ten)"
 
@@ -24,8 +24,10 @@ _ENGLISH = (
     (
         r"(^|[:;,.\"'“(\-]|\b(please|now|then|must|should|you|and|so)\b)\s*"
         r"(ignore|disregard|forget|override|bypass|skip)\b.{0,60}"
-        r"\b(instruct\w*|prompts?|rules?|rubrics?|criteria|guidelines?|above|previous|prior|earlier)\b"
+        r"\b(instruct\w*|prompts?|rules?|guidelines?|above|previous|prior|earlier)\b"
     ),
+    # apart from the one above: a lesson on prompt injection may quote that one, and never this one
+    r"(^|\W|\bplease )(ignore|disregard|forget|override|bypass|skip) .{0,60}\b(rubrics?|criteri\w+|marking scheme)\b",
     rf"{_GIVE}.{{0,30}}\b(me|full|maximum|perfect|the student|{_WORK})\b.{{0,40}}\b{_CREDIT}\b",
     rf"{_GIVE}.{{0,30}}\b{_CREDIT}\b.{{0,30}}\b(me|{_WORK})\b",
     (
@@ -53,6 +55,13 @@ _ENGLISH = (
     r"</?\s*(input|task|system|answer|rubric|criteria|criterion|instructions?|grade)\s*>",
     r"\bset\b.{0,30}\b(level|score|grade|off_topic)s?\b.{0,10}\b(to|=)",
     r"\b(full|maximum|max|perfect)\s(possible\s)?(marks?|credits?|points|scores?|grades?)\b",
+    (
+        r"\b(all|every|each|any) (answers?|responses?|submissions?)\b.{0,20}"
+        r"\b(level full|full (level|marks?|credit|points))\b"
+    ),
+    r"\b(output|return|print|choose|use)\b.{0,20}\blevel\b.{0,5}\bfull\b",
+    r"\b(all|every|each|any) criteri\w+ (is|are|counts? as) (met|full|satisfied|fulfilled)\b",
+    r"\bgrading (is|has been) (finished|over|completed?)\b",
     (
         r"\b(i|you|this|it|here|above|which)\b.{0,30}"
         r"\b(fulfil\w*|satisf\w+|meets?|covers?|contains?|addresses|find|match\w*|completes?)\b.{0,30}"
@@ -214,6 +223,56 @@ _TURKISH = (
     ),
 )
 
+_ITALIAN = (
+    (
+        _CLAUSE.format(r"(?:per favore|ora|adesso|devi|deve)")
+        + r"(?:ignor(?:a|i|ate|are)|dimentic(?:a|hi|ate|are)|trascur(?:a|i|ate|are))\b.{0,60}"
+        r"\b(?:istruzion\w+|indicazion\w+|regol\w+|criteri\w*|rubric\w*|precedent\w*)\b"
+    ),
+    r"\b(?:d(?:ai|à|ia|ate|are|ammi|agli)|assegn\w+|attribui\w+|concedi\w*)\b.{0,40}"
+    + _near(r"\b(?:punteggio|voto|punti|valutazione)\b", r"\b(?:massim\w+|perfett\w+|pien\w+|10|dieci)\b", 20),
+    (
+        r"\b(?:caro|cara|gentile|salve|ciao|(?:nota|messaggio) (?:per|al)|attenzione)\b.{0,20}"
+        r"\b(?:valutatore|correttore|esaminatore|professore|docente|insegnante)\w*\b"
+    ),
+    r"\b(?:questa|la mia) risposta\b.{0,30}\b(?:merita|soddisfa)\b.{0,30}\b(?:tutti|massim\w+|criteri|10|dieci)\b",
+)
+
+_DUTCH = (
+    (
+        r"\b(?:negeer|vergeet)\b.{0,40}"
+        r"\b(?:instructie\w*|aanwijzing\w*|regels?|criteria|rubric\w*|bovenstaande|vorige|eerdere)\b"
+    ),
+    r"\b(?:geef|ken|verleen|beoordeel)\b.{0,40}"
+    + _near(r"\b(?:scores?|cijfers?|punten|beoordeling)\b", r"\b(?:volle(?:dige)?|maxima\w+|hoogste|10|tien)\b", 20),
+    (
+        r"\b(?:beste|geachte|hallo|(?:bericht|opmerking|notitie) (?:aan|voor)|let op)\b.{0,20}"
+        r"\b(?:beoordelaar|corrector|examinator|docent|leraar|nakijker)\w*\b"
+    ),
+    r"\b(?:dit|mijn) antwoord\b.{0,30}\b(?:verdient|voldoet)\b.{0,30}\b(?:alle|volle|hoogste|maxima\w+|10|tien)\b",
+)
+
+_POLISH = (
+    (
+        r"\b(?:z?ignoruj(?:cie)?|zapomnij(?:cie)?|pomiń(?:cie)?)\b.{0,60}"
+        r"\b(?:instrukcj|poleceni|wskazówk|zasad|reguł|kryteri|poprzedni|powyższ)\w*"
+    ),
+    r"\b(?:przyznaj|daj|wystaw|oceń)(?:cie)?\b.{0,40}"
+    + _near(r"\b(?:punkt|ocen|not)\w*", r"\b(?:maksymaln|najwyższ|pełn|10|dziesięć)\w*", 20),
+    (
+        r"\b(?:drogi|szanown\w+|cześć|(?:uwaga|wiadomość) (?:do|dla))\b.{0,20}"
+        r"\b(?:egzaminator|nauczyciel|oceniając|recenzen)\w*"
+    ),
+    r"\b(?:ta|moja) odpowiedź\b.{0,30}\b(?:zasługuje|spełnia)\b.{0,30}\b(?:wszystk|maksymaln|najwyższ|pełn)\w*",
+)
+
+_KOREAN = (
+    r"(?:지시|명령|규칙|기준|프롬프트|위의|이전).{0,20}(?:무시|잊어)(?:하고|하세요|하십시오|해\s?주세요|해라|하라|버리고|버려)",
+    r"(?:만점|최고점|최고 점수|10점|십점).{0,10}(?:주세요|주십시오|줘|부여|매겨|달라)",
+    r"(?:채점자|평가자|시험관|심사위원|선생님)(?:께|에게|님|,|:|：)",
+    r"(?:이|제|나의|내) (?:답변|답안|대답).{0,15}(?:모든|만점|최고).{0,15}(?:충족|만족|받을 만|자격)",
+)
+
 _ANY_LANGUAGE = (
     # who pretends to speak: a label in front of a line
     r"^\W*(?:sistema|syst[eè]me|系统|系統|システム|система|sistem|النظام|सिस्टम)\s*[:：]",
@@ -231,5 +290,9 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "hi": _HINDI,
     "ru": _RUSSIAN,
     "tr": _TURKISH,
+    "it": _ITALIAN,
+    "nl": _DUTCH,
+    "pl": _POLISH,
+    "ko": _KOREAN,
     "any": _ANY_LANGUAGE,
 }
