@@ -130,6 +130,7 @@ class NoUsableReply(Exception):
         self.unreachable = unreachable
 
 
+@lru_cache
 def load_prompt(name: str) -> PromptFile:
     """The newest version of a prompt by its name (`path`), or exactly one version (`path.v1`)."""
     folder = files("intelligence").joinpath("prompts")

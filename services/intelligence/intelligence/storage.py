@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -67,13 +68,19 @@ class S3Storage:
             raise StorageError(key) from error
 
 
+@lru_cache
+def _session() -> aioboto3.Session:
+    """One a process: each new one reads the description of S3 again, a sixth of a second in which nothing is served."""
+    return aioboto3.Session()
+
+
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """The storage that CONTENT_SOURCE names, open until the block ends."""
     if settings.content_source == "local":
         yield LocalStorage(settings.content_directory)
         return
-    async with aioboto3.Session().client(
+    async with _session().client(
         "s3",
         endpoint_url=settings.cloudflare_r2_endpoint,
         aws_access_key_id=settings.cloudflare_r2_access_key.get_secret_value(),

@@ -31,6 +31,7 @@ def encoding() -> tiktoken.Encoding:
     return tiktoken.Encoding("cl100k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={})
 
 
+@lru_cache(maxsize=64)  # a prompt is estimated when its dollars are reserved, and again when it is sent
 def at_most(text: str) -> int:
     """An upper bound of the input tokens of a prompt with this whole text, schema included."""
     counted = math.ceil(len(encoding().encode_ordinary(text)) * SAFETY_FACTOR)
