@@ -24,10 +24,10 @@ PURE := services/core/core/quizzes/answers.py,services/core/core/quizzes/criteri
 NODE_MODULES := tests/chatgpt/node_modules/.package-lock.json
 STACK := .venvs/stack/bin/python -m devstack
 
-.PHONY: help run up down status dev clean install test check prove eval-marking lock
+.PHONY: help run up down status dev clean install test check prove bench eval-grading eval-marking lock
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: install ## start everything in the foreground on http://localhost:8000 (PORT=9000 make run elsewhere); Ctrl-C stops it
 	@exec $(STACK) run
@@ -66,6 +66,12 @@ prove: .venv/.installed install ## the long proofs: crashes, floods, races at fu
 
 eval-marking: .venv/.installed ## how well short answers are marked, against human marks: EVAL_DATA=folder make eval-marking
 	@.venv/bin/python -m evals.marking
+
+bench: .venv/.installed install ## how fast it is, each figure beside a yardstick measured in the same run
+	@missed=0; for part in bench bench.v2; do .venv/bin/python -m $$part || missed=1; done; exit $$missed
+
+eval-grading: .venv/.installed ## how well answers are graded: EVAL_DATA=folder, ARGS=--limit=50 (see evals/grading/README.md)
+	@.venv/bin/python -m evals.grading $(ARGS)
 
 lock: $(UV) ## resolve again after a pyproject changed
 	@$(UV) lock && $(UV) export -q --only-group tools --no-header --no-emit-workspace -o tools.txt

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -116,7 +117,7 @@ async def ask(job: Job) -> Counted:
         done = loop.create_future()
         ends.append(done)
         share = raw[number :: job.connections] or [raw[number % len(raw)]]
-        await loop.create_connection(lambda share=share, done=done: _Client(share, tally, done), "127.0.0.1", job.port)
+        await loop.create_connection(partial(_Client, share, tally, done), "127.0.0.1", job.port)
     await asyncio.wait_for(asyncio.gather(*ends), job.warm_up + job.seconds + 60)
     latencies = sorted(tally.latencies)
     return Counted(
