@@ -10,25 +10,25 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
-import aioboto3
-from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import S3Store
 
 from core.settings import ContentSettings
 
 if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
+    from obstore import PutMode
 
-CONNECT_TIMEOUT_SECONDS = 3
-READ_TIMEOUT_SECONDS = 10
-ATTEMPTS = 3
+CONNECT_TIMEOUT = timedelta(seconds=3)
+REQUEST_TIMEOUT = timedelta(seconds=10)
+RETRIES = 2
+LAST_RETRY = timedelta(seconds=25)  # counted from the first try
 REGION = "auto"  # R2's own name for "wherever"; other servers accept any
-
-NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
-PRECONDITION_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+JSON = {"Content-Type": "application/json"}
 
 
 class StorageError(Exception):
@@ -66,24 +66,16 @@ async def open_storage(settings: ContentSettings) -> AsyncIterator[Storage]:
     if settings.content_source == "local":
         yield LocalStorage(settings.content_directory)
         return
-    config = AioConfig(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        s3={"addressing_style": "path"},
-        request_checksum_calculation="when_required",  # not every S3 server knows the newer checksums
-        response_checksum_validation="when_required",
+    store = S3Store(
+        settings.cloudflare_r2_bucket,
+        endpoint=settings.cloudflare_r2_endpoint,
+        region=REGION,
+        access_key_id=settings.cloudflare_r2_access_key,
+        secret_access_key=settings.cloudflare_r2_secret_key.get_secret_value(),
+        client_options={"allow_http": True, "connect_timeout": CONNECT_TIMEOUT, "timeout": REQUEST_TIMEOUT},
+        retry_config={"max_retries": RETRIES, "retry_timeout": LAST_RETRY},
     )
-    session = aioboto3.Session()
-    async with session.client(
-        "s3",
-        region_name=REGION,
-        endpoint_url=settings.cloudflare_r2_endpoint,
-        aws_access_key_id=settings.cloudflare_r2_access_key,
-        aws_secret_access_key=settings.cloudflare_r2_secret_key.get_secret_value(),
-        config=config,
-    ) as client:
-        yield S3Storage(client, settings.cloudflare_r2_bucket)
+    yield S3Storage(store, settings.cloudflare_r2_bucket)
 
 
 class LocalStorage:
@@ -145,39 +137,29 @@ class LocalStorage:
 class S3Storage:
     """Objects in one bucket of an S3 server."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
-        self._client = client
+    def __init__(self, store: S3Store, bucket: str) -> None:
+        self._store = store
         self._bucket = bucket
 
     async def read(self, key: str) -> tuple[bytes, str | None]:
         """Body and etag; ObjectNotFound where there is none."""
         with self._translated(key):
-            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
-            async with answer["Body"] as body:
-                return await body.read(), answer["ETag"]
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async()), found.meta["e_tag"]
 
     async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """The new etag; see Storage.write."""
-        condition: dict[str, str] = {}
-        if if_match is not None:
-            condition["IfMatch"] = if_match
-        if if_none_match:
-            condition["IfNoneMatch"] = "*"
+        mode: PutMode = "create" if if_none_match else "overwrite" if if_match is None else {"e_tag": if_match}
         with self._translated(key):
-            answer = await self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentType="application/json",
-                **condition,  # type: ignore[arg-type]  # the stubs do not see through the unpacking
-            )
-            return answer["ETag"]
+            # in one request: an upload in parts would not be whole or not at all
+            written = await obstore.put_async(self._store, key, body, attributes=JSON, mode=mode, use_multipart=False)
+            return written["e_tag"] or ""
 
     async def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
         try:
             with self._translated(key):
-                await self._client.head_object(Bucket=self._bucket, Key=key)
+                await obstore.head_async(self._store, key)
         except ObjectNotFound:
             return False
         return True
@@ -186,15 +168,12 @@ class S3Storage:
     def _translated(self, key: str) -> Iterator[None]:
         try:
             yield
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in NOT_FOUND_CODES:
-                raise ObjectNotFound(f"{key} does not exist in bucket {self._bucket}") from error
-            if code in PRECONDITION_CODES:
-                raise PreconditionFailed(f"{key} has changed since it was read") from error
-            raise StorageError(f"bucket {self._bucket} refused {key}: {code}") from error
-        except (BotoCoreError, TimeoutError, OSError) as error:
-            raise StorageError(f"bucket {self._bucket} cannot be reached for {key}: {type(error).__name__}") from error
+        except FileNotFoundError as error:
+            raise ObjectNotFound(f"{key} does not exist in bucket {self._bucket}") from error
+        except (AlreadyExistsError, PreconditionError) as error:
+            raise PreconditionFailed(f"{key} has changed since it was read") from error
+        except (BaseError, OSError) as error:
+            raise StorageError(f"bucket {self._bucket} cannot be used for {key}: {type(error).__name__}") from error
 
 
 def _digest(body: bytes) -> str:

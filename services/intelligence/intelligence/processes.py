@@ -38,5 +38,5 @@ def _configure_logging() -> None:
     """One line a record on standard output; prompts and answers are never logged, so no level can show them."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     logging.getLogger().setLevel(get_settings().log_level.upper())
-    for talkative in ("httpx", "httpx2", "botocore", "aiobotocore"):
+    for talkative in ("httpx", "httpx2"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -1,20 +1,22 @@
-"""The reading side of the published course: a bucket or a local directory. The only importer of aioboto3."""
+"""The reading side of the published course: a bucket or a local directory. The only importer of obstore."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-import aioboto3
-from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
 
 from intelligence.settings import Settings
 
-if TYPE_CHECKING:
-    from types_aiobotocore_s3.client import S3Client
+CONNECT_TIMEOUT = timedelta(seconds=3)
+REQUEST_TIMEOUT = timedelta(seconds=10)
+RETRIES = 2
+LAST_RETRY = timedelta(seconds=25)  # counted from the first try
 
 
 class StorageError(Exception):
@@ -51,27 +53,18 @@ class LocalStorage:
 class S3Storage:
     """Objects in an S3 bucket."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
 
     async def read(self, key: str) -> bytes:
         """The bytes of the object under this key."""
         try:
-            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
-            return await answer["Body"].read()
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
-                raise ObjectNotFound(key) from error
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async())
+        except FileNotFoundError as error:
+            raise ObjectNotFound(key) from error
+        except (BaseError, OSError) as error:
             raise StorageError(key) from error
-        except (BotoCoreError, OSError) as error:
-            raise StorageError(key) from error
-
-
-@lru_cache
-def _session() -> aioboto3.Session:
-    """One a process: each new one reads the description of S3 again, a sixth of a second in which nothing is served."""
-    return aioboto3.Session()
 
 
 @asynccontextmanager
@@ -80,12 +73,13 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     if settings.content_source == "local":
         yield LocalStorage(settings.content_directory)
         return
-    async with _session().client(
-        "s3",
-        endpoint_url=settings.cloudflare_r2_endpoint,
-        aws_access_key_id=settings.cloudflare_r2_access_key.get_secret_value(),
-        aws_secret_access_key=settings.cloudflare_r2_secret_key.get_secret_value(),
-        region_name="auto",
-        config=AioConfig(connect_timeout=3, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"}),
-    ) as client:
-        yield S3Storage(client, settings.cloudflare_r2_bucket)
+    store = S3Store(
+        settings.cloudflare_r2_bucket,
+        endpoint=settings.cloudflare_r2_endpoint,
+        region="auto",
+        access_key_id=settings.cloudflare_r2_access_key.get_secret_value(),
+        secret_access_key=settings.cloudflare_r2_secret_key.get_secret_value(),
+        client_options={"allow_http": True, "connect_timeout": CONNECT_TIMEOUT, "timeout": REQUEST_TIMEOUT},
+        retry_config={"max_retries": RETRIES, "retry_timeout": LAST_RETRY},
+    )
+    yield S3Storage(store)
