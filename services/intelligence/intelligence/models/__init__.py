@@ -1,4 +1,4 @@
-"""The tables of phase 2 as revisions 002 to 004 and 010 made them; tests/migrations compares the two."""
+"""The tables of phase 2 as revisions 002 to 004 and 009 made them; tests/migrations compares the two."""
 
 from intelligence.models.base import Student, Table
 from intelligence.models.learning import (
