@@ -59,7 +59,7 @@ class Push:
                         await self._probe(connection)
                         pause = SHORTEST_PAUSE_SECONDS
                         await self._until_asked()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NotPushed) as error:
+            except Exception as error:  # noqa: BLE001  # whatever broke the connection, another one must be made
                 logger.warning("changes are not pushed (%s): every request reads the database", type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

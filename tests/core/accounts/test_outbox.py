@@ -233,7 +233,8 @@ async def test_without_a_server_mail_is_written_to_the_log(post: Post, written: 
     assert await post.with_settings(smtp_server=None, environment=environment).deliver_one()
     [row] = await post.rows()
     token = mint(row["mail_id"], kind="password_reset", secret=post.settings.token_secrets[0])
-    first, *text = "\n".join(written).split("\n")
+    ours = [line for line in written if line.startswith("mail to ada@example.com")]  # other outboxes run beside it
+    first, *text = "\n".join(ours).split("\n")
     assert first == "mail to ada@example.com: Course Companion: Reset your password"
     assert (token in text) is (environment == "development")
     assert row["sent_at"] is not None
