@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 logger = logging.getLogger(__name__)
 
 MINIMUM_SECRET_LENGTH = 32
-PLACEHOLDERS = ("your-", "your_", "changeme", "change-me", "placeholder", "replace", "example", "xxx", "<", "...")
+PLACEHOLDERS = ("your-", "your_", "changeme", "change-me", "change_me", "placeholder", "replace", "example", "xxx", "<")
 
 
 def is_placeholder(value: str) -> bool:
