@@ -12,6 +12,8 @@ from tests.core.oauth.browsing import Browser, grant, register
 
 TEXT_TYPES = ("text", "jsonb", "json", "bytea", "character varying", "uuid", "ARRAY", "name")
 
+CANNOT_HOLD_TEXT = {"boolean", "date", "integer", "bigint", "smallint", "numeric", "timestamp with time zone"}
+
 
 async def leave(house: House, student: Student, password: str = PASSWORD) -> httpx.Response:
     return await house.client.request("DELETE", f"{AUTH}/me", json={"password": password}, headers=student.headers)
@@ -87,6 +89,29 @@ async def phase_2(owner: asyncpg.Connection, student: Student, word: str) -> Non
         json.dumps({"sent": word}),
         f"received {word}",
     )
+    statements = [
+        "INSERT INTO premium_usage_quotas (student_id, month) VALUES ($1, '2026-01-01')",
+        "INSERT INTO llm_student_spend (student_id, month) VALUES ($1, '2026-01-01')",
+        "INSERT INTO llm_cost_alerts (student_id, month, cost_usd) VALUES ($1, '2026-01-01', 1)",
+        """INSERT INTO llm_reservations (student_id, feature, reference_id, quota_month, hold_month, held_usd, state)
+           VALUES ($1, 'assessment', gen_random_uuid(), '2026-01-01', '2026-01-01', 0, 'kept')""",
+    ]
+    for statement in statements:
+        await owner.execute(statement, student.student_id)
+    await owner.execute(
+        """INSERT INTO intelligence_idempotency_keys
+               (student_id, idempotency_key, request_digest, status_code, response_body, lease_until)
+           VALUES ($1, $2, 'd', 200, convert_to($3, 'UTF8'), now())""",
+        student.student_id,
+        f"key {word}",
+        f"answer {word}",
+    )
+    await owner.execute(
+        "INSERT INTO operator_actions (student_id, action, details, note) VALUES ($1, 'review', $2, $3)",
+        student.student_id,
+        json.dumps({"of": word}),
+        f"note {word}",
+    )
 
 
 async def where_stands(owner: asyncpg.Connection, words: list[str]) -> set[str]:
@@ -116,6 +141,7 @@ async def test_the_text_of_a_deleted_student_is_nowhere_in_the_database(house: H
         *("adaptive_paths.reasoning", "assessment_submissions.answer_text", "assessment_feedback.detailed_feedback"),
         *("llm_exchanges.request_body", "llm_exchanges.response_text", "llm_usage_logs.student_id"),
         *("account_mails.student_id", "sessions.student_id", "subscription_changes.changed_by"),
+        *("operator_actions.note", "operator_actions.details", "intelligence_idempotency_keys.response_body"),
         "oauth_consents.student_id",
     }
     sums = "SELECT count(*), sum(cost_usd), sum(tokens_total) FROM llm_usage_logs"
@@ -123,6 +149,24 @@ async def test_the_text_of_a_deleted_student_is_nowhere_in_the_database(house: H
     assert (await leave(house, student)).status_code == 204
     assert await where_stands(house.owner, traces) == set()
     assert await house.owner.fetchrow(sums) == ledger, "the ledger's numbers stay"
+
+
+async def test_no_place_for_text_is_overlooked(house: House) -> None:
+    """What is searched above is every column that can hold text, and a full life leaves a row in every student's table."""
+    kinds = await house.owner.fetch(
+        "SELECT DISTINCT data_type FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    assert {row["data_type"] for row in kinds} - set(TEXT_TYPES) <= CANNOT_HOLD_TEXT
+    student = await full_life(house, f"zq{secrets.token_hex(8)}")
+    tables = await house.owner.fetch(
+        "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'student_id'"
+    )
+    empty = [
+        name
+        for (name,) in tables
+        if not await house.owner.fetchval(f"SELECT count(*) FROM {name} WHERE student_id = $1", student.student_id)
+    ]
+    assert empty == []
 
 
 async def test_a_deleted_account_is_gone_at_once(house: House) -> None:
