@@ -152,7 +152,7 @@ async def test_the_text_of_a_deleted_student_is_nowhere_in_the_database(house: H
 
 
 async def test_no_place_for_text_is_overlooked(house: House) -> None:
-    """What is searched above is every column that can hold text, and a full life leaves a row in every student's table."""
+    """Every column that can hold text is searched above, and a full life leaves a row in every table of students."""
     kinds = await house.owner.fetch(
         "SELECT DISTINCT data_type FROM information_schema.columns WHERE table_schema = 'public'"
     )
