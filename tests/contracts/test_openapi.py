@@ -10,6 +10,7 @@ from tests.live import Live
 V1 = "/api/v1/openapi.json"
 
 
+@pytest.mark.timeout(900)  # it takes what the machine has to give
 def test_v1_does_what_it_documents(live: Live, tmp_path: Path) -> None:
     if found := explore(live, V1, tmp_path, examples=20, seed=1):
         pytest.fail(found, pytrace=False)
