@@ -25,7 +25,8 @@ def explore(live: Live, document: str, folder: Path, *, examples: int, seed: int
     (folder / "students.dict").write_text(f'"{subject.student_id}"\n')
     shutil.copy(CONFIGURATION, folder)
     program = str(Path(sys.executable).with_name("st"))
-    command = [program, "run", str(live.client.base_url.join(document)), "--workers", "2", "--no-color"]
+    # One worker: two threads of it can fall over each other while they look for constants in the same source file.
+    command = [program, "run", str(live.client.base_url.join(document)), "--workers", "1", "--no-color"]
     command += ["--max-examples", str(examples), "--seed", str(seed)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
