@@ -100,7 +100,7 @@ class _Client(asyncio.Protocol):
             self._done.set_result(None)
             self._transport.close()
             return
-        if self._sent >= self._tally.begin:
+        if now >= self._tally.begin:
             self._tally.latencies.append(now - self._sent)
             self._tally.statuses[self._status] += 1
         self._send()

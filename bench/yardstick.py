@@ -39,7 +39,12 @@ PROGRESS = """
         last_activity_at = greatest(old.last_activity_at, excluded.last_activity_at)
     RETURNING best_quiz_score, completed_at
 """
-DAY = "INSERT INTO activity_days (student_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING day"
+DAY = """
+    INSERT INTO activity_days AS old (student_id, day, earned_at, timezone) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (student_id, day) DO UPDATE SET timezone = excluded.timezone
+        WHERE old.timezone IS DISTINCT FROM excluded.timezone
+    RETURNING earned_at
+"""
 ATTEMPT = """
     INSERT INTO quiz_results (attempt_id, student_id, quiz_id, chapter_id, content_version, score, passed,
         correct_answers, total_questions, answers, grading_details, completed_at)
@@ -79,9 +84,9 @@ async def submit(request: Request) -> Response:
     now = datetime.now(UTC)
     async with request.app.state.pool.acquire() as connection, connection.transaction():
         await connection.fetchval(CLAIM, str(student), key, "0" * 64)
-        await connection.fetchval(HOLD, student)
+        timezone = await connection.fetchval(HOLD, student)
         await connection.fetchrow(PROGRESS, student, attempt["chapter_id"], attempt["score"], now)
-        await connection.fetchval(DAY, student, now.date())
+        await connection.fetchval(DAY, student, now.date(), now, timezone)
         await connection.execute(
             ATTEMPT,
             uuid.uuid4(),

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import memory as module
 from core.database import Database
@@ -25,9 +25,9 @@ class Question:
         self.student_id = student_id
         self.reads = 0
 
-    async def __call__(self, session: AsyncSession) -> str:
+    async def __call__(self, connection: AsyncConnection) -> str:
         self.reads += 1
-        found = await session.execute(TIER, {"student_id": self.student_id})
+        found = await connection.execute(TIER, {"student_id": self.student_id})
         return str(found.scalar_one())
 
 
@@ -75,8 +75,8 @@ async def test_what_was_read_before_a_change_and_came_after_it_is_not_kept(
 ) -> None:
     question = Question(student_id)
 
-    async def overtaken(session: AsyncSession) -> str:
-        tier = await question(session)
+    async def overtaken(connection: AsyncConnection) -> str:
+        tier = await question(connection)
         await owner.execute(CHANGE, "premium", student_id)
         await heard(app)
         return tier
@@ -86,7 +86,7 @@ async def test_what_was_read_before_a_change_and_came_after_it_is_not_kept(
 
 
 async def test_an_error_is_not_kept(memory: Memory, student_id: UUID) -> None:
-    async def fail(_session: AsyncSession) -> str:
+    async def fail(_connection: AsyncConnection) -> str:
         raise LookupError
 
     with pytest.raises(LookupError):

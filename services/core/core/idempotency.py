@@ -8,14 +8,23 @@ from uuid import UUID
 from fastapi import Header
 from fastapi.responses import Response
 from pydantic import BaseModel
-from sqlalchemy import Select, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.database import driver
 from core.errors import ServiceError
 from core.models import IdempotencyKey
 from core.tokens import keyed_digest
 
+# With every request that creates something, and so as SQL: to put a statement together takes longer than to run it.
+CLAIM = text("""
+    INSERT INTO core_idempotency_keys (owner, idempotency_key, request_digest, status_code, response_body)
+    VALUES (:owner, :key, :digest, 0, '') ON CONFLICT DO NOTHING RETURNING owner
+""")
+KEEP = """
+    UPDATE core_idempotency_keys SET student_id = $3, status_code = $4, response_body = $5
+    WHERE owner = $1 AND idempotency_key = $2
+"""
 DIGEST_PURPOSE = b"course-companion request digest"
 
 # An empty key is none: the gateway cannot tell the two apart either.
@@ -58,26 +67,18 @@ async def run_once(
     """
     if not key:
         return (await work()).response()
-    claimed = await session.scalar(
-        insert(IdempotencyKey)
-        .values(owner=owner, idempotency_key=key, request_digest=request_digest, status_code=0, response_body=b"")
-        .on_conflict_do_nothing()
-        .returning(IdempotencyKey.owner)
-    )
-    mine = (IdempotencyKey.owner == owner) & (IdempotencyKey.idempotency_key == key)
-    if claimed is None:
-        return await _stored(session, select(IdempotencyKey).where(mine), request_digest)
+    claim = {"owner": owner, "key": key, "digest": request_digest}
+    if await session.scalar(CLAIM, claim) is None:
+        return await _stored(session, owner, key, request_digest)
     response = (effect := await work()).response()
-    await session.execute(
-        update(IdempotencyKey)
-        .where(mine)
-        .values(student_id=effect.student_id, status_code=response.status_code, response_body=bytes(response.body))
-    )
+    connection = await driver(session)
+    await connection.execute(KEEP, owner, key, effect.student_id, response.status_code, bytes(response.body))
     return response
 
 
-async def _stored(session: AsyncSession, query: Select[IdempotencyKey], request_digest: str) -> Response:
-    stored = (await session.scalars(query)).one()
+async def _stored(session: AsyncSession, owner: str, key: str, request_digest: str) -> Response:
+    mine = (IdempotencyKey.owner == owner) & (IdempotencyKey.idempotency_key == key)
+    stored = (await session.scalars(select(IdempotencyKey).where(mine))).one()
     if stored.request_digest != request_digest:
         raise IdempotencyConflict
     return _json(stored.status_code, stored.response_body)

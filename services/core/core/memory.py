@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import Database
 from core.push import Push
@@ -27,8 +27,8 @@ class Memory:
         self._students: dict[UUID, dict[str, Any]] = {}
         push.listener = self.forget
 
-    async def recall(self, student_id: UUID, question: str, read: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """The answer of ``read``, remembered or fresh; what it raises is not remembered."""
+    async def recall(self, student_id: UUID, question: str, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """The answer of ``read``, one SELECT, remembered or fresh; what it raises is not remembered."""
         if not self._push.complete:
             return await self._read(read)
         known = self._students.get(student_id)
@@ -51,9 +51,9 @@ class Memory:
         else:
             self._students.pop(student_id, None)
 
-    async def _read(self, read: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        async with self._database.transaction() as session:
-            return await read(session)
+    async def _read(self, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self._database.reading() as connection:
+            return await read(connection)
 
     def _make_room(self, student_id: UUID) -> dict[str, Any]:
         if len(self._students) >= MOST_STUDENTS:

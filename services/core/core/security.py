@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from core.clock import Now
 from core.errors import ServiceError
@@ -104,8 +104,8 @@ def _verified(token: str, secrets: tuple[str, ...], audience: str) -> AccessClai
     return read_access_token(token, secrets=secrets, audience=audience)
 
 
-async def _live_session(session: AsyncSession, *, claims: AccessClaims) -> SignedIn:
-    found = await session.execute(LIVE_SESSION, {"session_id": claims.session_id, "student_id": claims.student_id})
+async def _live_session(database: AsyncSession | AsyncConnection, *, claims: AccessClaims) -> SignedIn:
+    found = await database.execute(LIVE_SESSION, {"session_id": claims.session_id, "student_id": claims.student_id})
     row = found.one_or_none()
     if row is None:
         raise Unauthorized

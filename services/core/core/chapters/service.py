@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.access.service import ChapterNotFound, Reader, open_chapter
 from core.chapters.search import Hit, Index
@@ -15,7 +15,6 @@ from core.chapters.snippets import snippet
 from core.content import PublishedCourse
 from core.errors import ServiceError
 from core.memory import Memory
-from core.models import ChapterProgress
 from core.pages import ReadyPage
 from shared_schemas.chapters import (
     ChapterDetail,
@@ -31,6 +30,11 @@ from shared_schemas.chapters import (
 from shared_schemas.course import Chapter, ChapterOutline, Section
 
 PAGES_KEPT = 1_000  # of each kind; a large course has some hundred sections
+
+
+STANDINGS = text("""
+    SELECT chapter_id, completion_status, best_quiz_score FROM chapter_progress WHERE student_id = :student_id
+""")
 
 
 class SectionNotFound(ServiceError):
@@ -66,12 +70,8 @@ async def standings(memory: Memory, *, student_id: UUID) -> Mapping[str, bytes]:
     return await memory.recall(student_id, "standings", partial(_standings, student_id=student_id))
 
 
-async def _standings(session: AsyncSession, *, student_id: UUID) -> Mapping[str, bytes]:
-    found = await session.execute(
-        select(ChapterProgress.chapter_id, ChapterProgress.completion_status, ChapterProgress.best_quiz_score).where(
-            ChapterProgress.student_id == student_id
-        )
-    )
+async def _standings(connection: AsyncConnection, *, student_id: UUID) -> Mapping[str, bytes]:
+    found = await connection.execute(STANDINGS, {"student_id": student_id})
     begun = {
         row.chapter_id: ChapterStanding(completion_status=row.completion_status, quiz_score=row.best_quiz_score)
         for row in found

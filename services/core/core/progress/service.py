@@ -9,17 +9,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.content import PublishedCourse
+from core.database import driver
 from core.errors import InvalidFields
-from core.models import ActivityDay, ChapterProgress, MilestoneReached, SectionProgress, Student
+from core.models import ActivityDay, ChapterProgress, MilestoneReached, SectionProgress
 from core.progress import streaks
 from core.security import Unauthorized
 
 FIRST_REPORT_SECONDS = 30 * 60
+
+HOLD = text("SELECT timezone FROM students WHERE student_id = :student_id FOR NO KEY UPDATE")
+RECORD_ATTEMPT = """
+    INSERT INTO chapter_progress AS old
+        (student_id, chapter_id, completion_status, best_quiz_score, completed_at, started_at, last_activity_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $6)
+    ON CONFLICT (student_id, chapter_id) DO UPDATE SET
+        completion_status = CASE WHEN excluded.completed_at IS NULL THEN old.completion_status ELSE 'completed' END,
+        best_quiz_score = greatest(old.best_quiz_score, excluded.best_quiz_score),
+        completed_at = coalesce(old.completed_at, excluded.completed_at),
+        last_activity_at = greatest(old.last_activity_at, excluded.last_activity_at)
+    RETURNING best_quiz_score, completed_at
+"""
 
 
 @dataclass(frozen=True)
@@ -33,8 +47,7 @@ class Recorded:
 
 async def hold_student(session: AsyncSession, student_id: UUID) -> str:
     """Make other writers of this student's progress wait for this transaction; returns the student's time zone."""
-    held = select(Student.timezone).where(Student.student_id == student_id).with_for_update(key_share=True)
-    timezone = await session.scalar(held)
+    timezone: str | None = await session.scalar(HOLD, {"student_id": student_id})
     if timezone is None:
         raise Unauthorized  # the account was deleted while this request ran
     return timezone
@@ -52,37 +65,18 @@ async def record_attempt(
 ) -> Recorded:
     """A quiz was submitted: the best score counts, and a passed quiz completes its chapter for good."""
     timezone = await hold_student(session, student_id)
-    new = insert(ChapterProgress).values(
-        student_id=student_id,
-        chapter_id=chapter_id,
-        completion_status="completed" if passed else "in_progress",
-        best_quiz_score=score,
-        completed_at=now if passed else None,
-        started_at=now,
-        last_activity_at=now,
-    )
-    old = ChapterProgress
-    merged = new.on_conflict_do_update(
-        index_elements=[old.student_id, old.chapter_id],
-        set_={
-            "completion_status": case(
-                (new.excluded.completed_at.is_not(None), "completed"), else_=old.completion_status
-            ),
-            "best_quiz_score": func.greatest(old.best_quiz_score, new.excluded.best_quiz_score),
-            "completed_at": func.coalesce(old.completed_at, new.excluded.completed_at),
-            "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
-        },
-    ).returning(old.best_quiz_score, old.completed_at)
-    chapter = (await session.execute(merged)).one()
+    status, done = ("completed", now) if passed else ("in_progress", None)
+    connection = await driver(session)
+    best, completed_at = await connection.fetchrow(RECORD_ATTEMPT, student_id, chapter_id, status, score, done, now)
     milestones = await _record_day(
         session,
         student_id=student_id,
         course=course,
         timezone=timezone,
-        just_completed=chapter.completed_at == now,
+        just_completed=completed_at == now,
         now=now,
     )
-    return Recorded(chapter.best_quiz_score, 0, milestones)
+    return Recorded(best, 0, milestones)
 
 
 async def record_reading(

@@ -1,5 +1,6 @@
 """Quizzes: the paper, an attempt, and earlier attempts."""
 
+import json
 import uuid
 from datetime import datetime
 from functools import lru_cache
@@ -7,10 +8,11 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, insert, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.content import PublishedCourse
+from core.database import driver
 from core.errors import InvalidFields
 from core.models import QuizResult
 from core.pages import ReadyPage
@@ -31,6 +33,11 @@ from shared_schemas.quizzes import (
 )
 
 PAPERS_KEPT = 200
+KEEP = """
+    INSERT INTO quiz_results (attempt_id, student_id, quiz_id, chapter_id, content_version, score, passed,
+        correct_answers, total_questions, answers, grading_details, completed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
 
 
 @lru_cache(PAPERS_KEPT)
@@ -104,21 +111,22 @@ async def _store(  # noqa: PLR0917  # one row's columns, from one caller
     now: datetime,
 ) -> UUID:
     attempt_id = uuid.uuid4()
-    await session.execute(
-        insert(QuizResult).values(
-            attempt_id=attempt_id,
-            student_id=student_id,
-            quiz_id=quiz.quiz_id,
-            chapter_id=quiz.chapter_id,
-            content_version=course.content_version,
-            score=marked.score,
-            passed=marked.score >= quiz.passing_score,
-            correct_answers=marked.correct_answers,
-            total_questions=len(marked.marks),
-            answers=answers,
-            grading_details=_kept(grades, course.keys_of(quiz.quiz_id)),
-            completed_at=now,
-        )
+    kept = _kept(grades, course.keys_of(quiz.quiz_id))
+    connection = await driver(session)
+    await connection.execute(
+        KEEP,
+        attempt_id,
+        student_id,
+        quiz.quiz_id,
+        quiz.chapter_id,
+        course.content_version,
+        marked.score,
+        marked.score >= quiz.passing_score,
+        marked.correct_answers,
+        len(marked.marks),
+        json.dumps(answers),
+        json.dumps(kept),
+        now,
     )
     return attempt_id
 
