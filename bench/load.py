@@ -25,7 +25,8 @@ END_OF_HEAD = b"\r\n\r\n"
 class Job:
     """Each of ``connections`` sends its share of ``requests`` (whole, as text) over and over, for ``seconds``.
 
-    What comes in the first ``warm_up`` seconds is not counted.
+    What comes in the first ``warm_up`` seconds is not counted. With ``once`` each connection sends one request, and all
+    answers are waited for.
     """
 
     port: int
@@ -33,6 +34,7 @@ class Job:
     seconds: float
     requests: list[str]
     warm_up: float = 0.5
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Counted:
 class _Tally:
     begin: float
     end: float
+    once: bool
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
 
@@ -96,21 +99,21 @@ class _Client(asyncio.Protocol):
 
     def _answered(self) -> None:
         now = time.perf_counter()
-        if now >= self._tally.end:
-            self._done.set_result(None)
-            self._transport.close()
-            return
-        if now >= self._tally.begin:
+        if self._tally.once or self._tally.begin <= now < self._tally.end:
             self._tally.latencies.append(now - self._sent)
             self._tally.statuses[self._status] += 1
-        self._send()
+        if self._tally.once or now >= self._tally.end:
+            self._done.set_result(None)
+            self._transport.close()
+        else:
+            self._send()
 
 
 async def ask(job: Job) -> Counted:
     """Do a job."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
-    tally = _Tally(started + job.warm_up, started + job.warm_up + job.seconds)
+    tally = _Tally(started + job.warm_up, started + job.warm_up + job.seconds, job.once)
     raw = [request.encode() for request in job.requests]
     ends = []
     for number in range(job.connections):
