@@ -42,11 +42,11 @@ from core.settings import Settings, get_settings
 from core.storage import open_storage
 
 PAGES = [chapters_router, paper_router]
-ROUTERS = [
-    auth_router,
-    search_router,
+ROUTERS = [  # searched in this order, so what students do most comes first
     quizzes_router,
     progress_router,
+    search_router,
+    auth_router,
     access_router,
     admin_router,
     learners_router,

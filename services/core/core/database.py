@@ -6,7 +6,7 @@ from typing import Annotated
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
@@ -18,6 +18,8 @@ COMMAND_SECONDS = 10
 STATEMENT_MILLISECONDS = 8_000
 IDLE_MILLISECONDS = 30_000
 POOL_WAIT_SECONDS = 5
+DRIVER = "the driver's connection"
+BEGIN = text("SELECT")  # a session begins its transaction with its first statement
 AWAY_STATES = ("08", "53", "57")  # connection lost, no resources, an operator intervenes (also: starting up)
 
 
@@ -120,12 +122,14 @@ def _translated() -> Iterator[None]:
 async def driver(session: AsyncSession) -> asyncpg.Connection:
     """The connection of asyncpg itself, for what every submission runs: there a statement takes a third of the time.
 
-    It shares the session's transaction, which a statement of the session must have begun.
+    It shares the session's transaction.
     """
-    raw = await (await session.connection()).get_raw_connection()
-    connection: asyncpg.Connection = raw.driver_connection
+    if DRIVER not in session.info:
+        raw = await (await session.connection()).get_raw_connection()
+        session.info[DRIVER] = raw.driver_connection
+    connection: asyncpg.Connection = session.info[DRIVER]
     if not connection.is_in_transaction():
-        raise RuntimeError("the session has not begun its transaction")
+        await session.execute(BEGIN)
     return connection
 
 

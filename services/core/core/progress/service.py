@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,7 +22,7 @@ from core.security import Unauthorized
 
 FIRST_REPORT_SECONDS = 30 * 60
 
-HOLD = text("SELECT timezone FROM students WHERE student_id = :student_id FOR NO KEY UPDATE")
+HOLD = "SELECT timezone FROM students WHERE student_id = $1 FOR NO KEY UPDATE"
 RECORD_ATTEMPT = """
     INSERT INTO chapter_progress AS old
         (student_id, chapter_id, completion_status, best_quiz_score, completed_at, started_at, last_activity_at)
@@ -33,6 +33,12 @@ RECORD_ATTEMPT = """
         completed_at = coalesce(old.completed_at, excluded.completed_at),
         last_activity_at = greatest(old.last_activity_at, excluded.last_activity_at)
     RETURNING best_quiz_score, completed_at
+"""
+RECORD_DAY = """
+    INSERT INTO activity_days AS old (student_id, day, earned_at, timezone) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (student_id, day) DO UPDATE SET timezone = excluded.timezone
+        WHERE old.timezone IS DISTINCT FROM excluded.timezone
+    RETURNING earned_at
 """
 
 
@@ -47,7 +53,7 @@ class Recorded:
 
 async def hold_student(session: AsyncSession, student_id: UUID) -> str:
     """Make other writers of this student's progress wait for this transaction; returns the student's time zone."""
-    timezone: str | None = await session.scalar(HOLD, {"student_id": student_id})
+    timezone: str | None = await (await driver(session)).fetchval(HOLD, student_id)
     if timezone is None:
         raise Unauthorized  # the account was deleted while this request ran
     return timezone
@@ -222,18 +228,9 @@ async def _record_day(
 
 async def _is_new_day(session: AsyncSession, student_id: UUID, *, timezone: str, now: datetime) -> bool:
     """Whether this action is the first of its date. The date keeps the zone of its latest action."""
-    day = ActivityDay
-    new = insert(day).values(
-        student_id=student_id, day=streaks.local_day(now, timezone), earned_at=now, timezone=timezone
-    )
-    written = await session.scalar(
-        new.on_conflict_do_update(
-            index_elements=[day.student_id, day.day],
-            set_={"timezone": new.excluded.timezone},
-            where=day.timezone.is_distinct_from(new.excluded.timezone),
-        ).returning(day.earned_at)
-    )
-    return written == now
+    connection = await driver(session)
+    written = await connection.fetchval(RECORD_DAY, student_id, streaks.local_day(now, timezone), now, timezone)
+    return bool(written == now)
 
 
 async def active_days(session: AsyncSession, student_id: UUID) -> list[streaks.ActiveDay]:

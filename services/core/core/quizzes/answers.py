@@ -77,9 +77,9 @@ class Answer:
         self.stems = {token.stem for token in content(self.tokens)}
         self.question = {token.stem for token in content(_authored(question))}
         self._written = _by_initial(self.tokens)
-        self._at: defaultdict[str, list[int]] = defaultdict(list)
+        self._at: dict[str, list[int]] = {}
         for place, token in enumerate(self.tokens):
-            self._at[token.stem].append(place)
+            self._at.setdefault(token.stem, []).append(place)
         self._places: dict[str, list[int]] = {}
         self._denials = [index for index in range(len(self.tokens)) if denies(self.tokens, index)]
         self._denied_from = self._verdicts()
@@ -87,14 +87,15 @@ class Answer:
     def find(self, phrase: str) -> Hit:
         """The best place for a phrasing: its words in any order, in one sentence, close together."""
         wanted = _content_words(phrase)
+        places = [self._places_of(word) for word in wanted]
+        if not any(places):
+            return NOWHERE
         weights = [self.weight(word) for word in wanted]
-        if sum(
-            weight for weight, word in zip(weights, wanted, strict=True) if self._places_of(word)
-        ) < HALF_COVERAGE * sum(weights):
+        if sum(weight for weight, at in zip(weights, places, strict=True) if at) < HALF_COVERAGE * sum(weights):
             return NOWHERE
         needed = len(wanted) if len(wanted) < SHORTEST_HALF else 1
         negates = any(denies(wanted, index) for index in range(len(wanted)))
-        found = sorted((place, number) for number, word in enumerate(wanted) for place in self._places_of(word))
+        found = sorted((place, number) for number, at in enumerate(places) for place in at)
         best = NOWHERE
         for first in range(len(found)):
             met = self._met(found, first, reach=2 * len(wanted) + SLACK)
@@ -111,7 +112,7 @@ class Answer:
 
     def ways(self, word: Token) -> frozenset[bool]:
         """How the answer uses a word: {False} said, {True} denied, both, or neither where it does not occur."""
-        return frozenset(self._denied([place], negates=False) for place in self._places_of(word))
+        return frozenset([self._denied([place], negates=False) for place in self._places_of(word)])
 
     def words(self, wanted: Iterable[Token]) -> tuple[str, ...]:
         """The student's own spellings of these words, in the order in which they first occur."""
@@ -139,10 +140,14 @@ class Answer:
 
         A mistyped word counts beside a well typed one: else saying more could lose what was already found.
         """
-        if word.stem not in self._places:
-            mistyped = near_spellings(word, self._written.get(word.stem[0], {})) - {word.stem}
-            self._places[word.stem] = sorted(chain(self._at.get(word.stem, ()), *(self._at[stem] for stem in mistyped)))
-        return self._places[word.stem]
+        places = self._places.get(word.stem)
+        if places is None:
+            places = self._at.get(word.stem, [])
+            candidates = self._written.get(word.stem[0])
+            if candidates and (mistyped := near_spellings(word, candidates) - {word.stem}):
+                places = sorted(chain(places, *(self._at[stem] for stem in mistyped)))
+            self._places[word.stem] = places
+        return places
 
     def _met(self, found: list[tuple[int, int]], first: int, *, reach: int) -> dict[int, int]:
         """The phrasing's words met from ``found[first]`` on, within ``reach`` and in the same sentence."""
