@@ -63,7 +63,10 @@ class Stack:
                 self._fill()
                 with self.step("services"):
                     self._start_services()
-            self.run(services.worker(self.plan))  # last: nobody waits for it, and its start takes a core from the rest
+            # Last come those for whom no other waits: each start takes a core from the rest, and the API answers now.
+            with self.step("ChatGPT app"):
+                self.run(services.chatgpt_app(self.plan))
+            self.run(services.worker(self.plan))
         except BaseException:
             self.stop()
             raise
@@ -130,7 +133,7 @@ class Stack:
         return digest.hexdigest()
 
     def _start_services(self) -> None:
-        programs = [services.core(self.plan), services.intelligence(self.plan), services.chatgpt_app(self.plan)]
+        programs = [services.core(self.plan), services.intelligence(self.plan)]
         if self.plan.simulated_model:
             programs.append(services.model_simulator(self.plan))
         programs.append(nginx(self.plan, services.gateway_values(self.plan)))
