@@ -138,6 +138,17 @@ def test_text_that_is_not_utf8_is_named_with_its_line(course: Path) -> None:
     assert findings(course) == [Finding(COURSE, 2, "the text is not UTF-8")]
 
 
+def test_what_stands_where_a_file_should_is_named(course: Path) -> None:
+    (course / "glossary.yaml").unlink()
+    (course / "glossary.yaml").mkdir()
+    assert "cannot be read: Is a directory" in messages(course, "glossary.yaml")
+
+
+def test_a_list_where_members_should_stand_is_named(course: Path) -> None:
+    (course / "glossary.yaml").write_text("- starter\n- gluten\n")
+    assert Finding("glossary.yaml", 1, "the file should hold named members") in findings(course)
+
+
 def test_a_file_that_nothing_reads_is_named(course: Path) -> None:
     (course / "03-toast").mkdir()
     (course / "03-toast/chapter.yaml").write_text("title: Toast\n")

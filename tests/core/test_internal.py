@@ -1,0 +1,77 @@
+"""What other services may ask of core: only with the service token, and never through the gateway."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from core.settings import Settings
+from tests.core.conftest import SERVICE_TOKEN, SignUp
+from tests.core.factories import right_answers
+
+SUBMIT = "/api/v1/quizzes/01-first-quiz/submit"
+BAD_JSON = b"{"
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_the_service_token_of_these_tests_is_a_good_one(settings: Settings) -> None:
+    assert settings.weak_secrets() == {}
+    assert settings.core_service_token.get_secret_value() == SERVICE_TOKEN
+
+
+def as_service(token: str = SERVICE_TOKEN) -> dict[str, Any]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_another_service_resolves_a_bearer(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    student = await sign_up("pro")
+    answer = await client.post(
+        "/internal/v1/learners/resolve", json={"token": student.access_token}, headers=as_service()
+    )
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["student_id"], body["role"], body["subscription_tier"]) == (student.student_id, "student", "pro")
+    await client.post("/api/v1/auth/logout", headers=student.headers)
+    for token in (student.access_token, "forged", "x" * 4000):
+        refused = await client.post("/internal/v1/learners/resolve", json={"token": token}, headers=as_service())
+        assert code(refused) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "t\u00f6k\u00ebn", SERVICE_TOKEN + "x"])
+async def test_nobody_else_may_use_the_internal_endpoints(
+    client: httpx.AsyncClient, sign_up: SignUp, token: str
+) -> None:
+    student = await sign_up()
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    path = f"/internal/v1/learners/{student.student_id}/snapshot"
+    assert code(await client.get(path, headers=headers)) == (403, "ACCESS_DENIED")
+    assert code(await client.get(path, headers=student.headers)) == (403, "ACCESS_DENIED")
+    resolve = await client.post(
+        "/internal/v1/learners/resolve", content=BAD_JSON, headers=[*headers, (b"content-type", b"application/json")]
+    )
+    assert code(resolve) == (403, "ACCESS_DENIED")
+
+
+async def test_the_snapshot_holds_what_analysis_needs_and_no_person(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    student = await sign_up()
+    for answers in ({"q1": "a"}, right_answers("01-first")):
+        assert (await client.post(SUBMIT, json={"answers": answers}, headers=student.headers)).status_code == 200
+    answer = await client.get(f"/internal/v1/learners/{student.student_id}/snapshot", headers=as_service())
+    assert answer.status_code == 200, answer.text
+    attempts = answer.json()["quiz_attempts"]
+    assert [attempt["passed"] for attempt in attempts] == [False, True], "oldest first"
+    assert attempts[0]["marks"] == {"q1": 10, "q2": 0, "q3": 0, "q4": 0}
+    assert attempts[0]["sections"].keys() == attempts[0]["concepts"].keys() == attempts[0]["marks"].keys()
+    assert answer.json()["chapters"][0]["completion_status"] == "completed"
+    assert student.email not in answer.text
+    gone = await client.get(f"/internal/v1/learners/{uuid4()}/snapshot", headers=as_service())
+    assert code(gone) == (404, "RESOURCE_NOT_FOUND")
+
+
+async def test_internal_endpoints_are_not_documented(app: FastAPI) -> None:
+    assert not any(path.startswith("/internal") for path in app.openapi()["paths"])
