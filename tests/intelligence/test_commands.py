@@ -289,7 +289,7 @@ async def test_the_worker_ends_cleanly_on_sigterm(environment: dict[str, str], t
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
-    await asyncio.wait_for(process.stdout.readline(), 30)
+    await asyncio.wait_for(process.stdout.readline(), 90)
     process.send_signal(signal.SIGTERM)
-    out = await asyncio.wait_for(process.stdout.read(), 30)
+    out = await asyncio.wait_for(process.stdout.read(), 90)
     assert await process.wait() == 0, out.decode()
