@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -46,11 +47,19 @@ def _door() -> _Door | None:
 
 
 async def _run(*command: Any) -> Any:
+    async def ask(redis: Redis) -> Any:
+        return await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis types it loosely
+
+    return await _through(ask)
+
+
+async def _through(ask: Callable[[Redis], Awaitable[Any]]) -> Any:
+    """What Redis answers, or None while it is not there."""
     door = _door()
     if door is None or time.monotonic() < door.closed_until:
         return None
     try:
-        result = await door.redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis types it loosely
+        result = await ask(door.redis)
     except (RedisError, OSError, TimeoutError) as error:
         door.failed(error)
         return None
@@ -74,9 +83,16 @@ async def put_json(key: str, value: Any, *, ttl_seconds: int) -> None:
     await _run("SET", key, json.dumps(value), "EX", ttl_seconds)
 
 
-async def put_count(key: str, value: int, *, expire_at: datetime) -> None:
-    """Store a plain integer that expires at this moment."""
-    await _run("SET", key, value, "EXAT", int(expire_at.timestamp()))
+async def put_counts(counts: Mapping[str, int], *, expire_at: datetime) -> None:
+    """Store plain integers that expire at this moment, in one round trip."""
+
+    async def ask(redis: Redis) -> Any:
+        pipeline = redis.pipeline(transaction=False)
+        for key, value in counts.items():
+            pipeline.set(key, value, exat=expire_at)
+        return await pipeline.execute()
+
+    await _through(ask)
 
 
 async def delete(key: str) -> None:

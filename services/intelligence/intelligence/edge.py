@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from intelligence.database import describe, reading
+from intelligence.database import autocommit, describe
 from intelligence.errors import ServiceError
 from intelligence.usage import service
 
@@ -103,7 +103,7 @@ class _Passage:
         if learner is None or state.get("database_away"):
             return {}
         try:
-            async with reading() as connection:
+            async with autocommit() as connection:
                 use = await service.quota_use(connection, learner.student_id)
         except (SQLAlchemyError, OSError) as error:
             logger.warning("no quota headers: %s", type(error).__name__)

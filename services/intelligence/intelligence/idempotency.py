@@ -18,7 +18,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background
-from intelligence.database import transaction
+from intelligence.database import autocommit, transaction
 from intelligence.errors import InvalidRequest, ServiceError
 
 MAXIMUM_KEY_LENGTH = 200
@@ -68,8 +68,8 @@ class Claim:
     async def release(self) -> None:
         """Free the key after a failure, so that the next try starts afresh."""
         if self.key is not None:
-            async with transaction() as session:
-                await session.execute(_RELEASE, self._row)
+            async with autocommit() as connection:
+                await connection.execute(_RELEASE, self._row)
 
     @property
     def _row(self) -> dict[str, Any]:
@@ -172,9 +172,9 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
     pause = FIRST_PAUSE_SECONDS
     give_up = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
     while asyncio.get_running_loop().time() < give_up:
-        async with transaction() as session:
-            claimed = (await session.execute(_CLAIM, row)).one_or_none()
-            known = None if claimed else (await session.execute(_FIND, row)).one_or_none()
+        async with autocommit() as connection:
+            claimed = (await connection.execute(_CLAIM, row)).one_or_none()
+            known = None if claimed else (await connection.execute(_FIND, row)).one_or_none()
         if claimed is not None:
             return Claim(student_id, key, claimed.lease_until)
         answer = _known_answer(known, request_digest)

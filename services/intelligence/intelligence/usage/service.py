@@ -234,8 +234,8 @@ async def quota_use(session: AsyncSession | AsyncConnection, student_id: UUID) -
 async def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
     """Copy the used counts to Redis, where they expire with the month. PostgreSQL stays the truth."""
     prefix = f"quota:{student_id}:{use.month:%Y-%m}"
-    await cache.put_count(f"{prefix}:adaptive_paths", use.adaptive_paths, expire_at=use.resets_at)
-    await cache.put_count(f"{prefix}:assessments", use.assessments, expire_at=use.resets_at)
+    counts = {f"{prefix}:adaptive_paths": use.adaptive_paths, f"{prefix}:assessments": use.assessments}
+    await cache.put_counts(counts, expire_at=use.resets_at)
 
 
 def quota_of(learner: Learner, use: QuotaUse) -> Quota:
