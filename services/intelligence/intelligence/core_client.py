@@ -1,11 +1,13 @@
 """The only door to core: a bearer becomes a learner, a student id becomes a snapshot."""
 
 import logging
+from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TypeVar
 from uuid import UUID
 
-import httpx
+import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from intelligence.errors import ServiceError
@@ -42,17 +44,22 @@ class Unauthorized(ServiceError):
         super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    path: str
+    body: bytes
+
+
 @lru_cache
-def _client() -> httpx.AsyncClient:
+def _client() -> aiohttp.ClientSession:
     settings = get_settings()
-    return httpx.AsyncClient(
+    return aiohttp.ClientSession(
         base_url=settings.core_url,
         headers={"Authorization": f"Bearer {settings.core_service_token.get_secret_value()}"},
-        timeout=httpx.Timeout(5, connect=2, pool=2),
-        # retries=1 is for connections that could not be made: nothing has been sent then, so it is always safe
-        transport=httpx.AsyncHTTPTransport(
-            retries=1, limits=httpx.Limits(max_connections=100, max_keepalive_connections=50)
-        ),
+        timeout=aiohttp.ClientTimeout(total=5, connect=2, sock_connect=2),
+        connector=aiohttp.TCPConnector(limit=100),
+        raise_for_status=False,
     )
 
 
@@ -61,7 +68,7 @@ async def resolve(token: str) -> Learner:
     if not 1 <= len(token) <= MAXIMUM_TOKEN_LENGTH:
         raise Unauthorized
     answer = await _ask("POST", "/internal/v1/learners/resolve", json={"token": token})
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
         raise Unauthorized
     return _read(answer, Learner)
 
@@ -69,7 +76,7 @@ async def resolve(token: str) -> Learner:
 async def snapshot(student_id: UUID) -> LearnerSnapshot:
     """Progress and quiz attempts of one student; raises Unauthorized when core does not know the student (any more)."""
     answer = await _ask("GET", f"/internal/v1/learners/{student_id}/snapshot")
-    if answer.status_code == httpx.codes.NOT_FOUND:
+    if answer.status == HTTPStatus.NOT_FOUND:
         raise Unauthorized
     return _read(answer, LearnerSnapshot)
 
@@ -77,7 +84,7 @@ async def snapshot(student_id: UUID) -> LearnerSnapshot:
 async def is_reachable() -> bool:
     """Whether core answers its health check."""
     try:
-        return (await _ask("GET", "/api/v1/health")).is_success
+        return (await _ask("GET", "/api/v1/health")).status == HTTPStatus.OK
     except CoreUnavailable:
         return False
 
@@ -85,26 +92,41 @@ async def is_reachable() -> bool:
 async def close() -> None:
     """Close the connections to core; the next use opens new ones."""
     if _client.cache_info().currsize:
-        await _client().aclose()
+        await _client().close()
         _client.cache_clear()
 
 
-async def _ask(method: str, path: str, *, json: dict[str, str] | None = None) -> httpx.Response:
+async def _ask(method: str, path: str, *, json: dict[str, str] | None = None) -> _Answer:
     try:
-        return await _client().request(method, path, json=json)
-    except httpx.HTTPError as error:
-        logger.warning("core can not be reached: %s", type(error).__name__)
-        raise CoreUnavailable from error
+        return await _once(method, path, json)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientConnectorError):
+        pass  # core may have closed an idle connection, or have just been restarted; all we ask it is safe to ask twice
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _unavailable(error) from error
+    try:
+        return await _once(method, path, json)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _unavailable(error) from error
 
 
-def _read(answer: httpx.Response, message: type[Message]) -> Message:
-    if answer.status_code == httpx.codes.FORBIDDEN:
+async def _once(method: str, path: str, json: dict[str, str] | None) -> _Answer:
+    async with _client().request(method, path, json=json) as answer:
+        return _Answer(answer.status, path, await answer.read())
+
+
+def _unavailable(error: Exception) -> CoreUnavailable:
+    logger.warning("core can not be reached: %s", type(error).__name__)
+    return CoreUnavailable()
+
+
+def _read(answer: _Answer, message: type[Message]) -> Message:
+    if answer.status == HTTPStatus.FORBIDDEN:
         logger.error("core refuses this service: CORE_SERVICE_TOKEN differs from the one core has")
-    if not answer.is_success:
-        logger.warning("core answered %s to %s", answer.status_code, answer.request.url.path)
+    if answer.status != HTTPStatus.OK:
+        logger.warning("core answered %s to %s", answer.status, answer.path)
         raise CoreUnavailable
     try:
-        return message.model_validate_json(answer.content)
+        return message.model_validate_json(answer.body)
     except ValidationError as error:
         logger.exception("core's answer is not a %s", message.__name__)
         raise CoreUnavailable from error

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from intelligence.database import describe, transaction
+from intelligence.database import autocommit, describe
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage.pricing import TokenUsage
@@ -86,8 +86,8 @@ async def open_call(call: Call, *, reservation_id: UUID | None, student_id: UUID
 
 async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_id: UUID | None) -> None:
     settings = get_settings()
-    async with transaction() as session:
-        refused_by = await session.scalar(
+    async with autocommit() as connection:
+        refused_by = await connection.scalar(
             _OPEN,
             {
                 "call_id": call_id,
@@ -102,20 +102,12 @@ async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_
                 "installation_ceiling": settings.llm_monthly_ceiling_usd,
                 "lease_seconds": call.seconds + LEASE_MARGIN_SECONDS,
                 "reference_id": call.reference_id,
-            },
-        )
-        if refused_by is not None:
-            raise _refusal(refused_by)
-        owner = await session.scalar(
-            _STORE_REQUEST,
-            {
-                "call_id": call_id,
                 "student_id": student_id,
                 "request_body": json.dumps(_storable(call.request_body)),
             },
         )
-        if reservation_id is not None and owner is None:
-            raise ReservationClosed
+    if refused_by is not None:
+        raise _refusal(refused_by)
 
 
 def _refusal(refused_by: str) -> ServiceError:
@@ -143,9 +135,9 @@ async def settle(call_id: UUID, settlement: Settlement) -> None:
 
 
 async def _settle(call_id: UUID, settlement: Settlement) -> None:
-    usage = settlement.usage
-    async with transaction() as session:
-        await session.execute(
+    usage, text_given = settlement.usage, settlement.response_text
+    async with autocommit() as connection:
+        await connection.execute(
             _SETTLE,
             {
                 "call_id": call_id,
@@ -160,12 +152,9 @@ async def _settle(call_id: UUID, settlement: Settlement) -> None:
                 "latency_ms": settlement.latency_ms,
                 "request_id": settlement.request_id,
                 "error_code": settlement.error_code,
+                "response_text": None if text_given is None else _storable(text_given),
             },
         )
-        if settlement.response_text is not None:
-            await session.execute(
-                _STORE_RESPONSE, {"call_id": call_id, "response_text": _storable(settlement.response_text)}
-            )
 
 
 def _storable(value: Any) -> Any:
@@ -179,22 +168,29 @@ def _storable(value: Any) -> Any:
     return value
 
 
-_OPEN = text(
-    "SELECT open_llm_call(CAST(:call_id AS uuid), CAST(:reservation_id AS uuid), CAST(:feature AS text), "
-    "CAST(:attempt AS integer), CAST(:model AS text), CAST(:prompt_version AS text), CAST(:price_version AS text), "
-    "CAST(:worst_case_usd AS numeric), CAST(:student_ceiling AS numeric), CAST(:installation_ceiling AS numeric), "
-    "make_interval(secs => CAST(:lease_seconds AS double precision)), CAST(:reference_id AS uuid))"
-)
-# The text belongs to the ledger row's student, or to the one a call without a reservation is made for.
-_STORE_REQUEST = text(
-    "INSERT INTO llm_exchanges (call_id, student_id, request_body) "
-    "SELECT call_id, coalesce(student_id, CASE WHEN reservation_id IS NULL THEN CAST(:student_id AS uuid) END), "
-    "CAST(:request_body AS jsonb) FROM llm_usage_logs WHERE call_id = CAST(:call_id AS uuid) RETURNING student_id"
-)
-_SETTLE = text(
-    "SELECT settle_llm_call(CAST(:call_id AS uuid), CAST(:outcome AS text), CAST(:success AS boolean), "
-    "CAST(:tokens_input AS integer), CAST(:tokens_cache_write AS integer), CAST(:tokens_cache_read AS integer), "
-    "CAST(:tokens_output AS integer), CAST(:cost_usd AS numeric), CAST(:usage AS jsonb), CAST(:latency_ms AS integer), "
-    "CAST(:request_id AS text), CAST(:error_code AS text))"
-)
-_STORE_RESPONSE = text("UPDATE llm_exchanges SET response_text = :response_text WHERE call_id = CAST(:call_id AS uuid)")
+# One statement each, so that the row and the text that belongs to it cost one round trip and are there together. The
+# text is its student's: where the account is gone, the foreign key undoes all of it.
+_OPEN = text("""
+    WITH opened AS MATERIALIZED (
+        SELECT open_llm_call(CAST(:call_id AS uuid), CAST(:reservation_id AS uuid), CAST(:feature AS text),
+            CAST(:attempt AS integer), CAST(:model AS text), CAST(:prompt_version AS text),
+            CAST(:price_version AS text), CAST(:worst_case_usd AS numeric), CAST(:student_ceiling AS numeric),
+            CAST(:installation_ceiling AS numeric),
+            make_interval(secs => CAST(:lease_seconds AS double precision)), CAST(:reference_id AS uuid)) AS refused_by
+    ), stored AS (
+        INSERT INTO llm_exchanges (call_id, student_id, request_body)
+        SELECT CAST(:call_id AS uuid), CAST(:student_id AS uuid), CAST(:request_body AS jsonb)
+        FROM opened WHERE refused_by IS NULL
+    )
+    SELECT refused_by FROM opened
+""")
+_SETTLE = text("""
+    WITH answered AS (
+        UPDATE llm_exchanges SET response_text = :response_text
+        WHERE call_id = CAST(:call_id AS uuid) AND CAST(:response_text AS text) IS NOT NULL
+    )
+    SELECT settle_llm_call(CAST(:call_id AS uuid), CAST(:outcome AS text), CAST(:success AS boolean),
+        CAST(:tokens_input AS integer), CAST(:tokens_cache_write AS integer), CAST(:tokens_cache_read AS integer),
+        CAST(:tokens_output AS integer), CAST(:cost_usd AS numeric), CAST(:usage AS jsonb),
+        CAST(:latency_ms AS integer), CAST(:request_id AS text), CAST(:error_code AS text))
+""")
