@@ -21,14 +21,14 @@ LONGEST_PAUSE_SECONDS = 3.0
 
 def test_one_kill_of_each_service(live: Live, request: pytest.FixtureRequest) -> None:
     """The short form: three kills, and the leases of the dead are made to run out at once."""
-    kill_under_load(live, kills=3, threads=3, seed=request.config.getoption("randomly_seed"), hurry=True)
+    kill_under_load(live, kills=3, threads=3, seed=request.config.getoption("randomly_seed", 0), hurry=True)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(3000)
 def test_fifty_kills(live: Live, request: pytest.FixtureRequest) -> None:
     """The long form: everything comes right by itself, in its own time."""
-    kill_under_load(live, kills=50, threads=4, seed=request.config.getoption("randomly_seed"), hurry=False)
+    kill_under_load(live, kills=50, threads=4, seed=request.config.getoption("randomly_seed", 0), hurry=False)
 
 
 def kill_under_load(live: Live, *, kills: int, threads: int, seed: int, hurry: bool) -> None:
