@@ -22,6 +22,7 @@ Tier = Literal["free", "premium"]
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 QuestionType = Literal["multiple-choice", "true-false", "short-answer"]
 
+POINTER_KEY = "course.json"
 SHORT_ANSWER_POINTS = 10
 RUBRIC_POINTS = 10
 

@@ -1,11 +1,12 @@
 """Everything core reads from its environment or from `.env`, in one place."""
 
 import logging
+import re
 import secrets
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,6 +16,11 @@ logger = logging.getLogger(__name__)
 MINIMUM_SECRET_LENGTH = 32
 GENERATED_SECRET_BYTES = 48
 PLACEHOLDERS = ("your-", "your_", "changeme", "change-me", "change_me", "placeholder", "replace", "example", "xxx", "<")
+
+
+ADDRESS = re.compile(r"https?://[^/\s]+\S*")
+
+Kind = TypeVar("Kind", bound="ContentSettings")
 
 
 def is_placeholder(secret: str) -> bool:
@@ -35,6 +41,13 @@ class ContentSettings(BaseSettings):
     cloudflare_r2_endpoint: str | None = None
     cloudflare_r2_access_key: str = ""
     cloudflare_r2_secret_key: SecretStr = SecretStr("")
+
+    @field_validator("cloudflare_r2_endpoint")
+    @classmethod
+    def _endpoint_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not ADDRESS.fullmatch(value):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return value
 
     @model_validator(mode="after")
     def _r2_needs_a_login(self) -> Self:
@@ -156,13 +169,22 @@ class Settings(ContentSettings):
 @cache
 def get_settings() -> Settings:
     """The settings of this process, read once. What makes a start impossible ends it with one line on stderr."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit(f"core cannot start: {in_one_line(error)}")
+    settings = _read(Settings)
     for name, problem in settings.weak_secrets().items():
         logger.warning("%s %s: good enough for development only", name, problem)
     return settings.with_generated_secrets()
+
+
+def get_content_settings() -> ContentSettings:
+    """The settings of publishing alone. What makes it impossible ends the process with one line on stderr."""
+    return _read(ContentSettings)
+
+
+def _read(kind: type[Kind]) -> Kind:
+    try:
+        return kind()
+    except ValidationError as error:
+        sys.exit(f"core cannot start: {in_one_line(error)}")
 
 
 def in_one_line(error: ValidationError) -> str:

@@ -7,12 +7,14 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
@@ -27,8 +29,12 @@ CONNECT_TIMEOUT = timedelta(seconds=3)
 REQUEST_TIMEOUT = timedelta(seconds=10)
 RETRIES = 2
 LAST_RETRY = timedelta(seconds=25)  # counted from the first try
+CALLS_AT_ONCE = 16
 REGION = "auto"  # R2's own name for "wherever"; other servers accept any
 JSON = {"Content-Type": "application/json"}
+REFUSAL = re.compile(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", re.DOTALL)
+
+T = TypeVar("T")
 
 
 class StorageError(Exception):
@@ -75,7 +81,11 @@ async def open_storage(settings: ContentSettings) -> AsyncIterator[Storage]:
         client_options={"allow_http": True, "connect_timeout": CONNECT_TIMEOUT, "timeout": REQUEST_TIMEOUT},
         retry_config={"max_retries": RETRIES, "retry_timeout": LAST_RETRY},
     )
-    yield S3Storage(store, settings.cloudflare_r2_bucket)
+    threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bucket")
+    try:
+        yield S3Storage(store, settings.cloudflare_r2_bucket, threads)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 class LocalStorage:
@@ -135,45 +145,73 @@ class LocalStorage:
 
 
 class S3Storage:
-    """Objects in one bucket of an S3 server."""
+    """Objects in one bucket of an S3 server.
 
-    def __init__(self, store: S3Store, bucket: str) -> None:
+    obstore is called in threads of ours and never awaited: a thread of its own hands over what is awaited, and ends the
+    process with SIGABRT when it still does so while Python takes itself down.
+    """
+
+    def __init__(self, store: S3Store, bucket: str, threads: ThreadPoolExecutor) -> None:
         self._store = store
         self._bucket = bucket
+        self._threads = threads
 
     async def read(self, key: str) -> tuple[bytes, str | None]:
         """Body and etag; ObjectNotFound where there is none."""
-        with self._translated(key):
-            found = await obstore.get_async(self._store, key)
-            return bytes(await found.bytes_async()), found.meta["e_tag"]
+
+        def get() -> tuple[bytes, str | None]:
+            found = obstore.get(self._store, key)
+            return bytes(found.bytes()), found.meta["e_tag"]
+
+        return await self._call(key, get)
 
     async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """The new etag; see Storage.write."""
         mode: PutMode = "create" if if_none_match else "overwrite" if if_match is None else {"e_tag": if_match}
-        with self._translated(key):
+
+        def put() -> str:
             # in one request: an upload in parts would not be whole or not at all
-            written = await obstore.put_async(self._store, key, body, attributes=JSON, mode=mode, use_multipart=False)
+            written = obstore.put(self._store, key, body, attributes=JSON, mode=mode, use_multipart=False)
             return written["e_tag"] or ""
+
+        try:
+            return await self._call(key, put)
+        except ObjectNotFound as error:  # so some servers say that there is nothing for If-Match to match
+            raise PreconditionFailed(f"{key} went away since it was read") from error
 
     async def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
         try:
-            with self._translated(key):
-                await obstore.head_async(self._store, key)
+            await self._call(key, lambda: obstore.head(self._store, key))
         except ObjectNotFound:
             return False
         return True
+
+    async def _call(self, key: str, call: Callable[[], T]) -> T:
+        with self._translated(key):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
+            if "<Code>NoSuchBucket</Code>" in str(error):
+                raise StorageError(f"there is no bucket {self._bucket}") from error
             raise ObjectNotFound(f"{key} does not exist in bucket {self._bucket}") from error
         except (AlreadyExistsError, PreconditionError) as error:
             raise PreconditionFailed(f"{key} has changed since it was read") from error
         except (BaseError, OSError) as error:
-            raise StorageError(f"bucket {self._bucket} cannot be used for {key}: {type(error).__name__}") from error
+            raise StorageError(f"bucket {self._bucket} cannot be used for {key}: {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> str:
+    """Why, in one line that stays the same while the cause does: what the server said, or that it was not reached."""
+    if refusal := REFUSAL.search(str(error)):
+        return f"{refusal[1]}: {refusal[2]}"
+    text = str(error)
+    reason = text.partition("\n")[0].rpartition(" - ")[2]
+    return f"no connection to the endpoint ({reason})" if "kind: Connect" in text else reason
 
 
 def _digest(body: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ CONNECT_TIMEOUT = timedelta(seconds=3)
 REQUEST_TIMEOUT = timedelta(seconds=10)
 RETRIES = 2
 LAST_RETRY = timedelta(seconds=25)  # counted from the first try
+CALLS_AT_ONCE = 16
 
 
 class StorageError(Exception):
@@ -51,20 +53,27 @@ class LocalStorage:
 
 
 class S3Storage:
-    """Objects in an S3 bucket."""
+    """Objects in an S3 bucket.
 
-    def __init__(self, store: S3Store) -> None:
+    obstore is called in threads of ours and never awaited: a thread of its own hands over what is awaited, and ends the
+    process with SIGABRT when it still does so while Python takes itself down.
+    """
+
+    def __init__(self, store: S3Store, threads: ThreadPoolExecutor) -> None:
         self._store = store
+        self._threads = threads
 
     async def read(self, key: str) -> bytes:
         """The bytes of the object under this key."""
         try:
-            found = await obstore.get_async(self._store, key)
-            return bytes(await found.bytes_async())
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._get, key)
         except FileNotFoundError as error:
             raise ObjectNotFound(key) from error
         except (BaseError, OSError) as error:
             raise StorageError(key) from error
+
+    def _get(self, key: str) -> bytes:
+        return bytes(obstore.get(self._store, key).bytes())
 
 
 @asynccontextmanager
@@ -82,4 +91,8 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
         client_options={"allow_http": True, "connect_timeout": CONNECT_TIMEOUT, "timeout": REQUEST_TIMEOUT},
         retry_config={"max_retries": RETRIES, "retry_timeout": LAST_RETRY},
     )
-    yield S3Storage(store)
+    threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bucket")
+    try:
+        yield S3Storage(store, threads)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)

@@ -6,10 +6,11 @@ from core.storage import Storage, StorageError
 
 
 class Passing:
-    """A storage that passes everything on to a real one, after a look at what is written."""
+    """A storage that passes everything on to a real one, after a look at what is written; ``written``: what now is."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self.written: list[str] = []
 
     async def before(self, key: str) -> None:
         """Called before each write."""
@@ -19,7 +20,9 @@ class Passing:
 
     async def write(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         await self.before(key)
-        return await self._storage.write(key, body, if_match=if_match, if_none_match=if_none_match)
+        etag = await self._storage.write(key, body, if_match=if_match, if_none_match=if_none_match)
+        self.written.append(key)
+        return etag
 
     async def exists(self, key: str) -> bool:
         return await self._storage.exists(key)

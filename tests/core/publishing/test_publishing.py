@@ -12,11 +12,11 @@ import pytest
 
 from core.content import PublishedCourse, Shelf, load_version
 from core.publishing.compile import CompiledCourse, compile_course
-from core.publishing.publish import POINTER_KEY, AnotherPublisherWon, publish
+from core.publishing.publish import AnotherPublisherWon, publish
 from core.publishing.source import read_course, read_source
 from core.publishing.validate import validate
 from core.storage import Storage, StorageError, open_storage
-from shared_schemas.course import CoursePointer
+from shared_schemas.course import POINTER_KEY, CoursePointer
 from tests.core.publishing.conftest import Bucket
 from tests.core.publishing.generated import write_generated
 from tests.core.publishing.storages import FailingFrom, Waiting
@@ -113,13 +113,14 @@ async def test_of_two_publishers_at_once_one_wins_and_the_other_says_so(
         await publish(storage, FIRST, now=NOW)
     both = asyncio.Barrier(2)
     async with open_storage(bucket.settings) as other:
+        doors = Waiting(storage, POINTER_KEY, both.wait), Waiting(other, POINTER_KEY, both.wait)
         outcomes = await asyncio.gather(
-            publish(Waiting(storage, POINTER_KEY, both.wait), SECOND, now=NOW),
-            publish(Waiting(other, POINTER_KEY, both.wait), THIRD, now=NOW),
+            *(publish(door, course, now=NOW) for door, course in zip(doors, (SECOND, THIRD), strict=True)),
             return_exceptions=True,
         )
     [loser] = [one for one in outcomes if isinstance(one, AnotherPublisherWon)]
     assert "their course stands" in str(loser)
+    assert [door.written.count(POINTER_KEY) for door in doors] == [int(one is not loser) for one in outcomes]
     await assert_published(storage, THIRD if loser is outcomes[0] else SECOND)
 
 

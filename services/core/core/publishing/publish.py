@@ -9,9 +9,8 @@ from pydantic import ValidationError
 
 from core.publishing.compile import CompiledCourse
 from core.storage import ObjectNotFound, PreconditionFailed, Storage
-from shared_schemas.course import CoursePointer
+from shared_schemas.course import POINTER_KEY, CoursePointer
 
-POINTER_KEY = "course.json"
 WRITES_AT_ONCE = 16
 
 
