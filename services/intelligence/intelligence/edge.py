@@ -5,7 +5,7 @@ import logging
 import re
 import time
 import traceback
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
@@ -97,19 +97,22 @@ class _Passage:
         await self._send(message)
 
     async def _quota_headers(self) -> dict[str, str]:
-        """The six headers of a known learner, read after the commit; none when the database is away."""
+        """The six headers of a known learner, as they are after the commit; none when the database is away."""
         state = self.scope["state"]
         learner = state.get("learner")
         if learner is None or state.get("database_away"):
             return {}
         try:
-            async with autocommit() as connection:
-                use = await service.quota_use(connection, learner.student_id)
+            use = state.get("quota_use") or await self._quota_use(learner.student_id)
         except (SQLAlchemyError, OSError) as error:
             logger.warning("no quota headers: %s", type(error).__name__)
             return {}
         await service.mirror_quota(learner.student_id, use)
         return service.quota_headers(learner, use)
+
+    async def _quota_use(self, student_id: UUID) -> service.QuotaUse:
+        async with autocommit() as connection:
+            return await service.quota_use(connection, student_id)
 
     def log(self) -> None:
         route = self.scope.get("route")

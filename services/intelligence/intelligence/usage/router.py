@@ -30,9 +30,10 @@ router = APIRouter(prefix="/api/v2", tags=["usage"])
 
 
 @router.get("/usage/quota")
-async def read_quota(learner: CurrentLearner, session: Session) -> Quota:
+async def read_quota(request: Request, learner: CurrentLearner, session: Session) -> Quota:
     """What the caller may still do this month; costs nothing."""
-    return service.quota_of(learner, await service.quota_use(session, learner.student_id))
+    use = request.state.quota_use = await service.quota_use(session, learner.student_id)
+    return service.quota_of(learner, use)
 
 
 @router.get("/usage/export")
