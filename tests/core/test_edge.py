@@ -14,9 +14,10 @@ import pytest
 from fastapi import FastAPI
 
 from core.settings import Settings
+from core.storage import LocalStorage
 from tests.conftest import Database
 from tests.core.conftest import PASSWORD, SignUp, calling, running, settings_for
-from tests.core.factories import right_answers
+from tests.core.factories import right_answers, tiny_course, write_course
 
 SUBMIT = "/api/v1/quizzes/01-first-quiz/submit"
 LOCKED_SUBMIT = "/api/v1/quizzes/03-third-quiz/submit"
@@ -198,6 +199,19 @@ async def test_before_a_course_is_published_the_rest_works(settings: Settings, t
         assert code(await client.get("/api/v1/chapters", headers=student.headers)) == (503, "SERVICE_UNAVAILABLE")
         assert (await client.get("/api/v1/auth/me", headers=student.headers)).status_code == 200
         assert (await client.get("/api/v1/health/ready")).json()["status"] == "not_ready"
+
+
+async def test_readiness_warns_of_a_published_course_that_cannot_be_loaded(settings: Settings, tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    await write_course(storage)
+    async with running(settings_for(settings.database_login, tmp_path)) as app, calling(app) as client:
+        await write_course(storage, tiny_course("v2"))
+        await storage.write("v2/quizzes/02-second-quiz.json", b"{}")
+        await app.state.shelf.refresh()
+        ready = (await client.get("/api/v1/health/ready")).json()
+    assert ready["status"] == "ready"
+    [warning] = [line for line in ready["warnings"] if "version" in line]
+    assert warning.startswith("serving version v1: version v2, which is published, cannot be loaded: v2/quizzes/02-")
 
 
 async def test_health_names_the_phases(client: httpx.AsyncClient) -> None:

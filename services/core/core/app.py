@@ -23,6 +23,7 @@ from core.auth.router import router as auth_router
 from core.cache import Cache
 from core.chapters.router import router as chapters_router
 from core.chapters.router import search_router
+from core.chapters.service import prepare_search
 from core.content import Shelf
 from core.database import Database, libpq_url
 from core.errors import ServiceError
@@ -69,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.memory = Memory(app.state.database, app.state.push)
         app.state.passwords = Passwords(settings.password_hash_threads)
         async with open_storage(settings) as storage:
-            app.state.shelf = Shelf(storage)
+            app.state.shelf = Shelf(storage, prepare_search)
             await app.state.shelf.refresh()
             refreshing = asyncio.create_task(app.state.shelf.refresh_every(settings.content_reload_seconds))
             listening = asyncio.create_task(app.state.push.run())

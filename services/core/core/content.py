@@ -2,33 +2,48 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
 from core.errors import ServiceError
-from core.storage import ObjectNotFound, Storage, StorageError
-from shared_schemas.course import Chapter, ChapterOutline, Course, CoursePointer, Key, Quiz, QuizKey
+from core.storage import Storage, StorageError
+from shared_schemas.course import (
+    POINTER_KEY,
+    Chapter,
+    ChapterOutline,
+    Course,
+    CoursePointer,
+    Key,
+    MultipleChoiceKey,
+    Quiz,
+    QuizKey,
+    QuizQuestion,
+)
 
 logger = logging.getLogger(__name__)
 
-POINTER_KEY = "course.json"
 READS_AT_ONCE = 16
 
 Part = TypeVar("Part", bound=BaseModel)
 
 
 class CourseUnavailable(ServiceError):
-    """No course is published here yet. Please try again shortly."""
+    """The course is not available at the moment. Please try again shortly."""
 
     status = 503
     code = "SERVICE_UNAVAILABLE"
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "20"})
+
+
+class CourseBroken(Exception):
+    """An object of a version is not what it should be; the message names its key, never its text."""
 
 
 @dataclass(frozen=True, eq=False)  # one version is loaded once, and is only ever equal to itself
@@ -70,12 +85,23 @@ class PublishedCourse:
         return self.outlines[ids[index]] if 0 <= index < len(ids) else None
 
 
-class Shelf:
-    """Holds the published course of one process and looks for a new one now and then."""
+async def _as_it_is(_course: PublishedCourse) -> None:
+    """Nothing has to be made ready."""
 
-    def __init__(self, storage: Storage) -> None:
+
+class Shelf:
+    """Holds the published course of one process and looks for a new one now and then.
+
+    ``prepare`` is awaited for each new version before it takes the place of the old one; a first one is served at once.
+    """
+
+    def __init__(
+        self, storage: Storage, prepare: Callable[[PublishedCourse], Coroutine[Any, Any, None]] = _as_it_is
+    ) -> None:
         self._storage = storage
+        self._prepare = prepare
         self._published: PublishedCourse | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._trouble: str | None = None
 
     @property
@@ -85,25 +111,38 @@ class Shelf:
             raise CourseUnavailable
         return self._published
 
+    @property
+    def warning(self) -> str | None:
+        """For operators: that students see an older version than the published one, and why; None when they do not."""
+        if self._published is None or self._trouble is None:
+            return None
+        return f"serving version {self._published.content_version}: {self._trouble}"
+
     async def refresh(self) -> None:
         """Load the published version if it is another one than is held. On any failure the one that is held stays."""
+        what = "what is published"
         try:
             body, _ = await self._storage.read(POINTER_KEY)
             version = CoursePointer.model_validate_json(body).content_version
+            what = f"version {version}, which is published,"
             if self._published is None or self._published.content_version != version:
-                self._published = await load_version(self._storage, version)
+                await self._take_up(await load_version(self._storage, version))
                 logger.info("course version %s is loaded", version)
-        except ObjectNotFound as error:
-            self._say_once("no course can be loaded: %s", str(error))
         except Exception as error:  # noqa: BLE001  # whatever a read raised, the next look must still come
-            self._say_once("the published course cannot be loaded: %s", _cause(error))
+            self._say_once(f"{what} cannot be loaded: {_cause(error)}")
         else:
             self._trouble = None
 
-    def _say_once(self, line: str, trouble: str) -> None:
+    async def _take_up(self, course: PublishedCourse) -> None:
+        self._preparing = asyncio.create_task(self._prepare(course))
+        if self._published is not None:
+            await self._preparing
+        self._published = course
+
+    def _say_once(self, trouble: str) -> None:
         """One line for a trouble that lasts, however often it is met."""
         if trouble != self._trouble:
-            logger.warning(line, trouble)
+            logger.warning("%s", trouble)
         self._trouble = trouble
 
     async def refresh_every(self, seconds: float) -> None:
@@ -114,13 +153,16 @@ class Shelf:
 
 
 async def load_version(storage: Storage, version: str) -> PublishedCourse:
-    """Every object of one version; an error where one is missing or not what it should be."""
+    """Every object of one version; an error where one is missing, not what it should be, or of something else."""
     places = asyncio.Semaphore(READS_AT_ONCE)
 
     async def read(key: str, part: type[Part]) -> Part:
         async with places:
             body, _ = await storage.read(f"{version}/{key}")
-        return part.model_validate_json(body)
+        try:
+            return part.model_validate_json(body)
+        except ValidationError as error:
+            raise CourseBroken(f"{version}/{key} is not a valid {part.__name__}") from error
 
     course = await read("course.json", Course)
     async with asyncio.TaskGroup() as group:
@@ -129,12 +171,49 @@ async def load_version(storage: Storage, version: str) -> PublishedCourse:
         }
         quizzes = {o.quiz_id: group.create_task(read(f"quizzes/{o.quiz_id}.json", Quiz)) for o in course.chapters}
         keys = {o.quiz_id: group.create_task(read(f"quiz-keys/{o.quiz_id}.json", QuizKey)) for o in course.chapters}
-    return PublishedCourse(
+    loaded = PublishedCourse(
         course=course,
         chapters={name: task.result() for name, task in chapters.items()},
         quizzes={name: task.result() for name, task in quizzes.items()},
         quiz_keys={name: task.result() for name, task in keys.items()},
     )
+    if stray := next(_strays(loaded, version), None):
+        raise CourseBroken(f"{version}/{stray} does not belong to the rest of its version")
+    return loaded
+
+
+def _strays(loaded: PublishedCourse, version: str) -> Iterator[str]:
+    """The keys of objects that are valid by themselves and do not fit the others."""
+    if loaded.content_version != version:
+        yield "course.json"
+    for outline in loaded.course.chapters:
+        chapter, quiz = loaded.chapters[outline.chapter_id], loaded.quizzes[outline.quiz_id]
+        sections = [section.section_id for section in outline.sections]
+        if (chapter.content_version, chapter.chapter_id) != (version, outline.chapter_id):
+            yield f"chapters/{outline.chapter_id}.json"
+        if [section.section_id for section in chapter.sections] != sections:
+            yield f"chapters/{outline.chapter_id}.json"
+        if (quiz.quiz_id, quiz.chapter_id) != (outline.quiz_id, outline.chapter_id):
+            yield f"quizzes/{outline.quiz_id}.json"
+        key = loaded.quiz_keys[outline.quiz_id]
+        if (key.content_version, key.quiz_id, key.chapter_id) != (version, outline.quiz_id, outline.chapter_id):
+            yield f"quiz-keys/{outline.quiz_id}.json"
+        if not _marks(key, quiz) or not {one.section_id for one in key.keys} <= set(sections):
+            yield f"quiz-keys/{outline.quiz_id}.json"
+
+
+def _marks(key: QuizKey, quiz: Quiz) -> bool:
+    """Whether there is a key for each question of the quiz, in their order, and no other."""
+    asked = [question.question_id for question in quiz.questions]
+    return [one.question_id for one in key.keys] == asked and all(map(_answers, key.keys, quiz.questions))
+
+
+def _answers(key: Key, question: QuizQuestion) -> bool:
+    """Whether a key is one of such a question: of its type, and about the very options it has."""
+    if not isinstance(key, MultipleChoiceKey):
+        return key.type == question.type
+    options = {option.id for option in question.options}
+    return key.type == question.type and key.answer in options and key.explanations.keys() == options
 
 
 def _cause(error: BaseException) -> str:
@@ -142,8 +221,8 @@ def _cause(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, ValidationError):
-        return f"it is not a valid {error.title}"
-    return str(error) if isinstance(error, StorageError) else type(error).__name__
+        return f"{POINTER_KEY} is not a valid {error.title}"
+    return str(error) if isinstance(error, StorageError | CourseBroken) else type(error).__name__
 
 
 async def request_course(request: Request) -> PublishedCourse:

@@ -32,8 +32,9 @@ async def read_liveness(settings: RequestSettings, now: Now) -> Health:
 async def read_readiness(request: Request, response: Response, database: RequestDatabase, now: Now) -> Readiness:
     """Whether this process can serve; 503 when it cannot."""
     cache: Cache = request.app.state.cache
-    checks = {"database": await _database(database), "course": _course(request.app.state.shelf)}
-    warnings = []
+    shelf: Shelf = request.app.state.shelf
+    checks = {"database": await _database(database), "course": _course(shelf)}
+    warnings = [shelf.warning] if shelf.warning else []
     if not await cache.reachable():
         warnings.append(
             "Redis cannot be reached: hourly limits are off"

@@ -1,8 +1,11 @@
 """The course in memory: a whole version at a time, and the old one while the new one is not whole."""
 
 import asyncio
+import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +100,86 @@ async def test_a_broken_version_leaves_the_old_one_until_it_is_whole(
     await write_course(storage, second)
     await shelf.refresh()
     assert shelf.published.content_version == "v2"
+
+
+def without_its_last_key(quiz_key: Any) -> None:
+    quiz_key["keys"].pop()
+
+
+def keys_turned_round(quiz_key: Any) -> None:
+    quiz_key["keys"].reverse()
+
+
+def answer_not_among_the_options(quiz_key: Any) -> None:
+    quiz_key["keys"][0]["answer"] = "z"
+
+
+def option_without_explanation(quiz_key: Any) -> None:
+    quiz_key["keys"][0]["explanations"].pop("a")
+
+
+def taught_elsewhere(quiz_key: Any) -> None:
+    quiz_key["keys"][0]["section_id"] = "nowhere"
+
+
+def section_gone(chapter: Any) -> None:
+    chapter["sections"].pop()
+
+
+def of_the_other_version(part: Any) -> None:
+    part["content_version"] = "v1"
+
+
+def of_another_chapter(part: Any) -> None:
+    part["chapter_id"] = "03-third"
+
+
+def of_another_quiz(part: Any) -> None:
+    part["quiz_id"] = "03-third-quiz"
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("course.json", of_the_other_version),
+        ("chapters/02-second.json", of_the_other_version),
+        ("chapters/02-second.json", of_another_chapter),
+        ("chapters/02-second.json", section_gone),
+        ("quizzes/02-second-quiz.json", of_another_chapter),
+        ("quizzes/02-second-quiz.json", of_another_quiz),
+        ("quiz-keys/02-second-quiz.json", of_the_other_version),
+        ("quiz-keys/02-second-quiz.json", of_another_quiz),
+        ("quiz-keys/02-second-quiz.json", without_its_last_key),
+        ("quiz-keys/02-second-quiz.json", keys_turned_round),
+        ("quiz-keys/02-second-quiz.json", answer_not_among_the_options),
+        ("quiz-keys/02-second-quiz.json", option_without_explanation),
+        ("quiz-keys/02-second-quiz.json", taught_elsewhere),
+    ],
+)
+async def test_a_version_whose_objects_do_not_fit_each_other_is_not_taken_up(
+    storage: LocalStorage,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+    change: Callable[[Any], None],
+) -> None:
+    await write_course(storage)
+    shelf = await loaded(storage)
+    assert shelf.warning is None
+    second = await write_course(storage, tiny_course("v2"))
+    path = tmp_path / "v2" / key
+    part = json.loads(path.read_bytes())
+    change(part)
+    path.write_text(json.dumps(part))
+    await shelf.refresh()
+    assert shelf.published.content_version == "v1"
+    [line] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert line.startswith("version v2, which is published, cannot be loaded: ")
+    assert f"v2/{key}" in line
+    assert shelf.warning == f"serving version v1: {line}"
+    await write_course(storage, second)
+    await shelf.refresh()
+    assert (shelf.published.content_version, shelf.warning) == ("v2", None)
 
 
 @pytest.mark.parametrize("pointer", [b"", b"{", b"[]", b'{"content_version": "v1"}', b"\xff\xfe"])

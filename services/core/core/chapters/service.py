@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,7 +31,6 @@ from shared_schemas.chapters import (
 from shared_schemas.course import Chapter, ChapterOutline, Section
 
 PAGES_KEPT = 1_000  # of each kind; a large course has some hundred sections
-
 
 STANDINGS = text("""
     SELECT chapter_id, completion_status, best_quiz_score FROM chapter_progress WHERE student_id = :student_id
@@ -58,11 +58,7 @@ class NoNeighbour(ServiceError):
     code = "RESOURCE_NOT_FOUND"
 
 
-class _Newest:
-    """The index of the course that was searched last: a process serves one version at a time."""
-
-    course: PublishedCourse | None = None
-    index = Index([])
+_indexes: WeakKeyDictionary[PublishedCourse, asyncio.Task[Index]] = WeakKeyDictionary()
 
 
 async def standings(memory: Memory, *, student_id: UUID) -> Mapping[str, bytes]:
@@ -162,13 +158,16 @@ async def search(
     )
 
 
+async def prepare_search(course: PublishedCourse) -> None:
+    """Build the index of this course beside the event loop, so that no search has to wait for it."""
+    await _index(course)
+
+
 async def _index(course: PublishedCourse) -> Index:
-    """The index of this course, built beside the event loop when it is first needed."""
-    if _Newest.course is course:
-        return _Newest.index
-    index = await asyncio.to_thread(Index, course.chapters.values())
-    _Newest.course, _Newest.index = course, index
-    return index
+    """The index of this course, built once however many ask for it meanwhile."""
+    if course not in _indexes:
+        _indexes[course] = asyncio.create_task(asyncio.to_thread(Index, course.chapters.values()))
+    return await asyncio.shield(_indexes[course])
 
 
 def _search_hit(hit: Hit, reader: Reader) -> SearchHit:
