@@ -118,7 +118,8 @@ class Stack:
         with self.step("database schema"):
             self.alembic("upgrade", "head")
         with self.step("course published"):
-            self.core_command("publish", self.plan.root / "content")
+            # an operator's own course, published since, is not ours to replace
+            self.core_command("publish", self.plan.root / "content", "--unless-another")
         if self.plan.setting("ENVIRONMENT") != "production":
             with self.step("demo accounts"):
                 self.core_command("seed-demo")

@@ -16,23 +16,25 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import demo
 from core.auth.passwords import Passwords, what_is_weak
 from core.auth.service import NewAccount, add_account
-from core.content import POINTER_KEY, load_version
+from core.content import CourseBroken, load_version
 from core.database import Database
 from core.errors import ServiceError
 from core.publishing.compile import CompiledCourse, compile_course
-from core.publishing.publish import AnotherPublisherWon, publish
+from core.publishing.publish import AnotherPublisherWon, publish, read_pointer
 from core.publishing.source import CourseInvalid, read_source
 from core.publishing.validate import validate
-from core.settings import ContentSettings, get_settings
-from core.storage import ObjectNotFound, Storage, StorageError, open_storage
+from core.settings import get_content_settings, get_settings
+from core.storage import Storage, StorageError, open_storage
 from shared_schemas.accounts import RegisterRequest
-from shared_schemas.course import CoursePointer
 
 app = typer.Typer(help="Operator's commands of the core service.", no_args_is_help=True, pretty_exceptions_enable=False)
 
 T = TypeVar("T")
 CourseFolder = Annotated[Path, typer.Argument(help="The folder with course.yaml.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse a course for a warning too.")]
+UnlessAnother = Annotated[
+    bool, typer.Option("--unless-another", help="Leave the bucket as it is when another course is published in it.")
+]
 DEFAULT_COURSE = Path("content")
 
 
@@ -44,13 +46,20 @@ def validate_course(folder: CourseFolder = DEFAULT_COURSE, *, strict: Strict = F
 
 
 @app.command("publish")
-def publish_course(folder: CourseFolder = DEFAULT_COURSE, *, strict: Strict = False) -> None:
+def publish_course(
+    folder: CourseFolder = DEFAULT_COURSE, *, strict: Strict = False, unless_another: UnlessAnother = False
+) -> None:
     """Check a course, compile it and publish it to the bucket; readers see the old course or the new one."""
+    settings = get_content_settings()
     compiled = _compiled(folder, strict=strict)
     progress = Progress(total=len(compiled.versioned) + len(compiled.plain) + 1)
 
     async def work() -> None:
-        async with open_storage(ContentSettings()) as storage:
+        async with open_storage(settings) as storage:
+            present, _ = await read_pointer(storage) if unless_another else (None, None)
+            if present is not None and present.course_id != compiled.course.course_id:
+                typer.echo(f"{present.title} is published here, another course than {compiled.course.title}: it stays.")
+                return
             done = await publish(storage, compiled, now=datetime.now(UTC), wrote=progress.step)
         news = "is published" if done.changed else "was published already"
         typer.echo(f"{compiled.course.title}, version {done.content_version}, {news}: {done.objects} objects.")
@@ -61,10 +70,11 @@ def publish_course(folder: CourseFolder = DEFAULT_COURSE, *, strict: Strict = Fa
 @app.command("seed-assessments")
 def seed_assessments(folder: CourseFolder = DEFAULT_COURSE) -> None:
     """Publish the course and say, file by file, how many open questions the bucket holds now."""
+    settings = get_content_settings()
     compiled = _compiled(folder)
 
     async def work() -> None:
-        async with open_storage(ContentSettings()) as storage:
+        async with open_storage(settings) as storage:
             await publish(storage, compiled, now=datetime.now(UTC))
             for file, questions in compiled.questions.items():
                 if not await storage.exists(f"assessments/{file}"):
@@ -185,18 +195,17 @@ def _counted(number: int, name: str) -> str:
 
 
 async def _published_version(storage: Storage) -> str:
-    try:
-        body, _ = await storage.read(POINTER_KEY)
-    except ObjectNotFound:
+    pointer, _ = await read_pointer(storage)
+    if pointer is None:
         _fail("No course is published yet: run core publish first.")
-    return CoursePointer.model_validate_json(body).content_version
+    return pointer.content_version
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; what an operator can mend is one line and exit code 1."""
     try:
         return asyncio.run(work)
-    except (ServiceError, StorageError, AnotherPublisherWon, SQLAlchemyError, OSError) as error:
+    except (ServiceError, StorageError, CourseBroken, AnotherPublisherWon, SQLAlchemyError, OSError) as error:
         _fail(f"{type(error).__name__}: {error}")
     except ExceptionGroup as group:
         _fail("; ".join(f"{type(error).__name__}: {error}" for error in group.exceptions[:1]))

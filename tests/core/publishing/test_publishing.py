@@ -245,6 +245,22 @@ async def test_a_publisher_killed_half_way_leaves_the_old_course(
     assert len((await read_published(storage)).chapters) == 60
 
 
+async def test_another_course_stays_when_asked_to_and_the_same_one_is_renewed(
+    storage: Storage, bucket: Bucket, tmp_path: Path
+) -> None:
+    folder = write_generated(tmp_path / "course", 2)
+    await publish(storage, FIRST, now=NOW)
+    code, out, _ = await core("publish", folder, "--unless-another", bucket=bucket)
+    [line] = out.splitlines()
+    assert (code, line.startswith("First is published here, another course than "), line[-9:]) == (0, True, "it stays.")
+    await assert_published(storage, FIRST)
+    code, _, _ = await core("publish", SOURDOUGH, "--unless-another", bucket=bucket)
+    assert code == 0
+    await assert_published(storage, compile_course(read_course(SOURDOUGH)))
+    code, _, _ = await core("publish", folder, bucket=bucket)
+    await assert_published(storage, compile_course(read_course(folder)))
+
+
 async def test_a_course_with_a_mistake_is_refused_whole(storage: Storage, bucket: Bucket, tmp_path: Path) -> None:
     await publish(storage, FIRST, now=NOW)
     before = await storage.read(POINTER_KEY)

@@ -35,27 +35,33 @@ async def publish(
     Publishing the published version again mends its objects and leaves the pointer alone. Raises AnotherPublisherWon;
     any error before the pointer is written leaves the old course published. ``wrote`` is told each key.
     """
-    published, etag = await _pointer(storage)
+    published, etag = await _published(storage)
     version = compiled.course.content_version
     await _write_all(storage, compiled.versioned, wrote)
     changed = published != version and await _move_pointer(storage, compiled, etag, now)
     wrote(POINTER_KEY)
     await _write_all(storage, compiled.plain, wrote)
-    if (await _pointer(storage))[0] != version:  # then some plain keys may be ours over theirs: somebody must know
+    if (await _published(storage))[0] != version:  # then some plain keys may be ours over theirs: somebody must know
         raise AnotherPublisherWon(AnotherPublisherWon.__doc__)
     return Published(content_version=version, objects=len(compiled.versioned) + len(compiled.plain), changed=changed)
 
 
-async def _pointer(storage: Storage) -> tuple[str | None, str | None]:
-    """The published version, None where the pointer is missing or broken, and the pointer's etag."""
+async def read_pointer(storage: Storage) -> tuple[CoursePointer | None, str | None]:
+    """What is published, None where the pointer is missing or broken, and the pointer's etag."""
     try:
         body, etag = await storage.read(POINTER_KEY)
     except ObjectNotFound:
         return None, None
     try:
-        return CoursePointer.model_validate_json(body).content_version, etag
+        return CoursePointer.model_validate_json(body), etag
     except ValidationError:
         return None, etag
+
+
+async def _published(storage: Storage) -> tuple[str | None, str | None]:
+    """The published version and the pointer's etag."""
+    pointer, etag = await read_pointer(storage)
+    return (None if pointer is None else pointer.content_version), etag
 
 
 async def _move_pointer(storage: Storage, compiled: CompiledCourse, etag: str | None, now: datetime) -> bool:
@@ -65,7 +71,7 @@ async def _move_pointer(storage: Storage, compiled: CompiledCourse, etag: str | 
     try:
         await storage.write(POINTER_KEY, body, if_match=etag, if_none_match=etag is None)
     except PreconditionFailed as error:
-        if (await _pointer(storage))[0] != pointer.content_version:
+        if (await _published(storage))[0] != pointer.content_version:
             raise AnotherPublisherWon(AnotherPublisherWon.__doc__) from error
         return False
     return True
