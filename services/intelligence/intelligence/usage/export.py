@@ -1,5 +1,8 @@
 """Everything this service keeps on one student."""
 
+import json
+import re
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +25,10 @@ from shared_schemas.usage import UsageExport
 
 # How this service does its work, and who else had to do with it: not what it knows of the student.
 INTERNAL_COLUMNS = {"lease_until", "lease_token", "run_after", "grading_runs", "operator_id"}
+# What a request to the model says of the student. The rest is the grader's: with it, who exports while an answer waits
+# to be graded would know how it is graded, and both examples, before the next attempt.
+OWN_PARTS = ("answer", "candidates", "weak_areas")
+INPUT = re.compile(r"<input>(.*)</input>", re.DOTALL)
 
 
 async def everything(session: AsyncSession, student_id: UUID) -> UsageExport:
@@ -45,7 +52,7 @@ async def everything(session: AsyncSession, student_id: UUID) -> UsageExport:
         quotas=await _rows(session, PremiumUsageQuota, student_id, order="month"),
         monthly_spend=await _rows(session, StudentSpend, student_id, order="month"),
         model_calls=await _rows(session, UsageLog, student_id, order="request_timestamp"),
-        model_exchanges=await _rows(session, Exchange, student_id, order="created_at"),
+        model_exchanges=await _exchanges(session, student_id),
         operator_actions=await _rows(session, OperatorAction, student_id, order="done_at"),
     )
 
@@ -54,6 +61,31 @@ async def _rows(session: AsyncSession, table: type[Table], student_id: UUID, *, 
     columns = table.__table__.c
     found = await session.scalars(select(table).where(columns.student_id == student_id).order_by(columns[order]))
     return [_columns(row) for row in found]
+
+
+async def _exchanges(session: AsyncSession, student_id: UUID) -> list[dict[str, Any]]:
+    """Of each request to the model its time and, under `sent`, the student's own part of it."""
+    found = await session.scalars(
+        select(Exchange).where(Exchange.student_id == student_id).order_by(Exchange.created_at)
+    )
+    return [
+        {
+            "call_id": row.call_id,
+            "student_id": row.student_id,
+            "created_at": row.created_at,
+            "sent": own_part(row.request_body),
+        }
+        for row in found
+    ]
+
+
+def own_part(request_body: dict[str, Any]) -> dict[str, Any]:
+    """The student's answer or learning facts in a request to the model; empty where it holds neither."""
+    with suppress(LookupError, TypeError, ValueError):
+        found = INPUT.search(request_body["messages"][0]["content"])
+        document = json.loads(found[1]) if found else {}
+        return {name: document[name] for name in OWN_PARTS if name in document}
+    return {}
 
 
 def _columns(row: Table) -> dict[str, Any]:
