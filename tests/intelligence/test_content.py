@@ -1,19 +1,24 @@
 import asyncio
 import json
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from intelligence import content
 from intelligence.content import CourseUnavailable
 from intelligence.settings import get_settings
-from intelligence.storage import ObjectNotFound, StorageError, open_storage
+from intelligence.storage import LocalStorage, ObjectNotFound, StorageError, open_storage
+from tests.intelligence.assessments.running import publish_course
 from tests.intelligence.conftest import Configure
+from tests.intelligence.support import served
 
-QUESTION = {
+QUESTION: dict[str, Any] = {
     "question_id": "one-q1",
     "chapter_id": "one",
     "section_id": "start",
@@ -22,7 +27,7 @@ QUESTION = {
     "expected_length": {"minimum_words": 10, "maximum_words": 100},
     "evaluation_criteria": [{"criterion_id": "reason", "name": "Reason", "points": 10}],
 }
-RUBRIC = {
+RUBRIC: dict[str, Any] = {
     "question_id": "one-q1",
     "section_id": "start",
     "concept": "starting",
@@ -60,6 +65,8 @@ CHAPTER = {
         }
     ],
 }
+
+OTHER_CRITERION = RUBRIC["criteria"][0] | {"criterion_id": "another"}
 
 Publish = Callable[..., None]
 
@@ -104,10 +111,19 @@ async def publish(configure: Configure, tmp_path: Path) -> AsyncIterator[Publish
     content.forget()
 
 
-async def until_version(version: str) -> None:
-    async with asyncio.timeout(10):
-        while (await content.current_course()).course.content_version != version:  # noqa: ASYNC110  # no event says so
-            await asyncio.sleep(0.005)
+async def serving() -> str:
+    return (await content.current_course()).course.content_version
+
+
+@asynccontextmanager
+async def looking() -> AsyncIterator[None]:
+    """What the service and its worker do beside their work."""
+    task = asyncio.create_task(content.refresh_every())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_the_published_course_and_its_parts(publish: Publish) -> None:
@@ -126,11 +142,15 @@ async def test_the_published_course_and_its_parts(publish: Publish) -> None:
     assert course.section("two", "start") is None
 
 
-async def test_a_newer_version_is_found_and_the_older_stays_readable(publish: Publish) -> None:
+async def test_an_idle_process_finds_a_newer_version_and_the_older_stays_readable(publish: Publish) -> None:
     publish("v1")
-    await content.current_course()
-    publish("v2")
-    await until_version("v2")
+    async with looking():
+        assert await serving() == "v1"
+        publish("v2")
+        async with asyncio.timeout(10):
+            while "v2" not in content._library.versions:  # noqa: ASYNC110  # nobody asks for it meanwhile
+                await asyncio.sleep(0.005)
+        assert await serving() == "v2"
     assert (await content.course_version("v1")).course.title == "Tiny v1"
     content.forget()
     assert (await content.course_version("v1")).course.title == "Tiny v1"
@@ -154,15 +174,89 @@ async def test_a_version_that_can_not_be_read_now_may_be_later(publish: Publish,
     assert (await content.course_version("v1")).course.title == "Tiny v1"
 
 
-async def test_a_broken_version_leaves_the_old_one_in_place(publish: Publish, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_version_without_an_object_leaves_the_old_one_in_place(
+    publish: Publish, caplog: pytest.LogCaptureFixture
+) -> None:
     publish("v1")
-    await content.current_course()
+    assert await serving() == "v1"
     publish("v2", whole=False)
-    async with asyncio.timeout(10):
-        while "keeping the course" not in caplog.text:
-            assert (await content.current_course()).course.content_version == "v1"
-            await asyncio.sleep(0.005)
-    assert (await content.current_course()).course.content_version == "v1"
+    for _ in range(3):
+        await content.refresh()
+    assert await serving() == "v1"
+    [line] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert line == "version v2, which is published, cannot be loaded: v2/rubrics/one.json does not exist"
+    assert content.warning() == f"serving version v1: {line}"
+    publish("v2")
+    await content.refresh()
+    assert (await serving(), content.warning()) == ("v2", None)
+
+
+async def test_the_service_looks_by_itself_and_warns_in_its_readiness(publish: Publish) -> None:
+    from intelligence.app import create_app
+
+    publish("v1")
+    async with served(create_app()) as url, httpx.AsyncClient(base_url=url) as browser:
+
+        async def until(question: Callable[[], object]) -> None:
+            async with asyncio.timeout(10):
+                while not question():  # noqa: ASYNC110  # no event says so
+                    await asyncio.sleep(0.005)
+
+        await until(lambda: "v1" in content._library.versions)
+        publish("v2", whole=False)
+        await until(content.warning)
+        ready = (await browser.get("/api/v2/health/ready")).json()
+        assert content.warning() in ready["warnings"]
+        assert ready["checks"]["course"] == "ok"
+
+
+class Counting(LocalStorage):
+    """A folder whose reads take a moment; ``most``: how many there were at once."""
+
+    now = most = 0
+
+    async def read(self, key: str) -> bytes:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+        return await super().read(key)
+
+
+async def test_a_version_is_read_sixteen_objects_at_once_at_most(tmp_path: Path) -> None:
+    version = publish_course(tmp_path)
+    storage = Counting(tmp_path)
+    loaded = await content._read(storage, version)
+    assert len(loaded.assessments) == 6
+    assert 2 * len(loaded.assessments) == storage.most <= content.READS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("key", "member", "value"),
+    [
+        ("course.json", "content_version", "v1"),
+        ("assessments/one.json", "chapter_id", "two"),
+        ("assessments/one.json", "questions", [QUESTION | {"chapter_id": "two"}]),
+        ("assessments/one.json", "questions", [QUESTION | {"section_id": "nowhere"}]),
+        ("assessments/one.json", "questions", []),
+        ("rubrics/one.json", "content_version", "v1"),
+        ("rubrics/one.json", "chapter_id", "two"),
+        ("rubrics/one.json", "rubrics", [RUBRIC | {"question_id": "one-q2"}]),
+        ("rubrics/one.json", "rubrics", [RUBRIC, RUBRIC | {"question_id": "one-q2"}]),
+        ("rubrics/one.json", "rubrics", [RUBRIC | {"criteria": [OTHER_CRITERION]}]),
+    ],
+)
+async def test_a_version_whose_objects_do_not_fit_each_other_is_not_taken_up(
+    publish: Publish, tmp_path: Path, key: str, member: str, value: object
+) -> None:
+    publish("v1")
+    assert await serving() == "v1"
+    publish("v2")
+    path = tmp_path / "v2" / key
+    path.write_text(json.dumps(json.loads(path.read_text()) | {member: value}))
+    await content.refresh()
+    assert await serving() == "v1"
+    assert f"cannot be loaded: v2/{key} " in str(content.warning())
 
 
 async def test_nothing_published_and_unknown_versions_are_unavailable(publish: Publish) -> None:

@@ -40,6 +40,8 @@ def start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         ({"INTELLIGENCE_DATABASE_URL": "", "DATABASE_URL": "postgresql://x"}, "INTELLIGENCE_DATABASE_URL"),
         ({"ANTHROPIC_MODEL": "claude-nobody"}, "claude-nobody"),
         ({"CONTENT_SOURCE": "r2"}, "CLOUDFLARE_R2_ENDPOINT"),
+        ({"CONTENT_SOURCE": "r2", "CLOUDFLARE_R2_ENDPOINT": "https://r2.example"}, "CLOUDFLARE_R2_SECRET_KEY"),
+        ({"CONTENT_SOURCE": "r2", "CLOUDFLARE_R2_ENDPOINT": "r2.example"}, "begins with http:// or https://"),
         ({"LLM_CONCURRENCY": "many"}, "LLM_CONCURRENCY"),
     ],
 )

@@ -15,7 +15,7 @@ from fastapi_swagger import patch_fastapi
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from intelligence import health, processes
+from intelligence import content, health, processes
 from intelligence.assessments import review_router as reviews
 from intelligence.assessments import router as assessments
 from intelligence.core_client import CoreUnavailable, Unauthorized
@@ -42,16 +42,18 @@ HTTP_CODES = {
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Sweep while serving; let go of every connection at the end."""
+    """Sweep and look for a new course while serving; let go of every connection at the end."""
     stop = asyncio.Event()
     sweeping = asyncio.create_task(sweeper.run(stop))
+    refreshing = asyncio.create_task(content.refresh_every())
     warming = asyncio.create_task(processes.warm_up(after_seconds=WARM_UP_SECONDS))
     try:
         yield
     finally:
         stop.set()
         warming.cancel()
-        await asyncio.gather(sweeping, warming, return_exceptions=True)
+        refreshing.cancel()
+        await asyncio.gather(sweeping, warming, refreshing, return_exceptions=True)
         await processes.shut_down()
 
 

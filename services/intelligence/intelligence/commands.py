@@ -13,7 +13,7 @@ import typer
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
-from intelligence import health, llm, processes
+from intelligence import content, health, llm, processes
 from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
@@ -113,10 +113,13 @@ async def _work() -> None:
     await processes.warm_up()
     logger.info("grading answers until SIGTERM")
     sweeping = asyncio.create_task(sweeper.run(stop))
+    refreshing = asyncio.create_task(content.refresh_every())
     try:
         await grading.run(stop)
     finally:
         stop.set()
+        refreshing.cancel()
+        await asyncio.gather(refreshing, return_exceptions=True)
         await sweeping
 
 

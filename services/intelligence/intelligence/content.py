@@ -2,18 +2,22 @@
 
 import asyncio
 import logging
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
-from intelligence.storage import StorageError, open_storage
+from intelligence.storage import Storage, StorageError, open_storage
 from shared_schemas.course import (
+    POINTER_KEY,
     AssessmentSet,
+    ChapterOutline,
     Course,
     CoursePointer,
+    Criterion,
     OpenQuestion,
     Rubric,
     RubricSet,
@@ -23,6 +27,9 @@ from shared_schemas.course import (
 logger = logging.getLogger(__name__)
 
 VERSIONS_KEPT = 8
+READS_AT_ONCE = 16
+
+Part = TypeVar("Part", bound=BaseModel)
 
 
 class CourseUnavailable(ServiceError):
@@ -33,7 +40,11 @@ class CourseUnavailable(ServiceError):
     message = "The course is not available at the moment. Please try again shortly."
 
     def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "5"})
+        super().__init__(headers={"Retry-After": "20"})
+
+
+class CourseBroken(Exception):
+    """An object of a version is not what it should be; the message names its key, never its text."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +86,13 @@ class LoadedCourse:
 
 
 class _Library:
-    """The versions in memory, and which of them is published."""
+    """The versions in memory, which of them is published, and why it may not be the newest."""
 
     def __init__(self) -> None:
         self.versions: dict[str, LoadedCourse] = {}
         self.published: LoadedCourse | None = None
-        self.checked_at = float("-inf")
+        self.trouble: str | None = None
         self.lock = asyncio.Lock()
-        self.refresh: asyncio.Task[None] | None = None
         self.loading: dict[str, asyncio.Task[LoadedCourse]] = {}
 
 
@@ -90,13 +100,11 @@ _library = _Library()
 
 
 async def current_course() -> LoadedCourse:
-    """The published course. Looks for a newer one every CONTENT_RELOAD_SECONDS, in the background."""
+    """The course that was published when this process looked last; read now if it has none yet."""
     if _library.published is None:
         async with _library.lock:
             if _library.published is None:
-                await _load_published()
-    elif _is_due() and (_library.refresh is None or _library.refresh.done()):
-        _library.refresh = asyncio.create_task(_refresh())
+                await refresh()
     if _library.published is None:
         raise CourseUnavailable
     return _library.published
@@ -106,41 +114,51 @@ async def course_version(content_version: str) -> LoadedCourse:
     """One version of the course by name, published now or before."""
     try:
         return await _version(content_version)
-    except (StorageError, ValidationError) as error:
-        logger.warning("version %s of the course can not be read: %s", content_version, type(error).__name__)
+    except Exception as error:
+        logger.warning("version %s of the course can not be read: %s", content_version, _cause(error))
         raise CourseUnavailable from error
+
+
+async def refresh() -> None:
+    """Load the published version if it is another one than is held. On any failure the one that is held stays."""
+    library, what = _library, "what is published"
+    try:
+        async with open_storage(get_settings()) as storage:
+            pointer = CoursePointer.model_validate_json(await storage.read(POINTER_KEY))
+        what = f"version {pointer.content_version}, which is published,"
+        if library.published is None or library.published.course.content_version != pointer.content_version:
+            library.published = await _version(pointer.content_version)
+            logger.info("course version %s is loaded", pointer.content_version)
+    except Exception as error:  # noqa: BLE001  # whatever a read raised, the next look must still come
+        trouble = f"{what} cannot be loaded: {_cause(error)}"
+        if trouble != library.trouble:  # one line for a trouble that lasts
+            logger.warning("%s", trouble)
+        library.trouble = trouble
+    else:
+        library.trouble = None
+
+
+async def refresh_every() -> None:
+    """Refresh for ever, every CONTENT_RELOAD_SECONDS; every second at least while there is no course yet."""
+    while True:
+        await refresh()
+        seconds = get_settings().content_reload_seconds
+        await asyncio.sleep(seconds if _library.published else min(seconds, 1.0))
+
+
+def warning() -> str | None:
+    """For operators: that an older version than the published one is used, and why; None when it is not."""
+    if _library.published is None or _library.trouble is None:
+        return None
+    return f"serving version {_library.published.course.content_version}: {_library.trouble}"
 
 
 def forget() -> None:
     """Drop every loaded version; the next use reads again."""
     global _library  # noqa: PLW0603  # one library a process, replaced as a whole
-    for reading in (_library.refresh, *_library.loading.values()):
-        if reading is not None:
-            reading.cancel()
+    for reading in _library.loading.values():
+        reading.cancel()
     _library = _Library()
-
-
-def _is_due() -> bool:
-    return time.monotonic() - _library.checked_at >= get_settings().content_reload_seconds
-
-
-async def _refresh() -> None:
-    try:
-        await _load_published()
-    except CourseUnavailable:
-        logger.warning("keeping the course that is loaded")
-
-
-async def _load_published() -> None:
-    try:
-        async with open_storage(get_settings()) as storage:
-            pointer = CoursePointer.model_validate_json(await storage.read("course.json"))
-        _library.published = await _version(pointer.content_version)
-    except (StorageError, ValidationError) as error:
-        logger.warning("the published course can not be read: %s", type(error).__name__)
-        raise CourseUnavailable from error
-    finally:
-        _library.checked_at = time.monotonic()
 
 
 async def _version(name: str) -> LoadedCourse:
@@ -156,18 +174,72 @@ async def _version(name: str) -> LoadedCourse:
 
 
 async def _load(version: str) -> LoadedCourse:
-    assessments: dict[str, AssessmentSet] = {}
-    rubrics: dict[str, Rubric] = {}
     async with open_storage(get_settings()) as storage:
-        course = Course.model_validate_json(await storage.read(f"{version}/course.json"))
-        for chapter in course.chapters:
-            assessments[chapter.chapter_id] = AssessmentSet.model_validate_json(
-                await storage.read(f"{version}/assessments/{chapter.assessment_file}")
-            )
-            read = RubricSet.model_validate_json(await storage.read(f"{version}/rubrics/{chapter.assessment_file}"))
-            rubrics |= {rubric.question_id: rubric for rubric in read.rubrics}
-    loaded = LoadedCourse(course=course, assessments=assessments, rubrics=rubrics)
+        loaded = await _read(storage, version)
     if len(_library.versions) >= VERSIONS_KEPT:
         _library.versions.pop(next(iter(_library.versions)))
     _library.versions[version] = loaded
     return loaded
+
+
+async def _read(storage: Storage, version: str) -> LoadedCourse:
+    """Every object of one version; an error where one is missing, not what it should be, or of something else."""
+    places = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def read(key: str, part: type[Part]) -> Part:
+        async with places:
+            body = await storage.read(f"{version}/{key}")
+        try:
+            return part.model_validate_json(body)
+        except ValidationError as error:
+            raise CourseBroken(f"{version}/{key} is not a valid {part.__name__}") from error
+
+    course = await read("course.json", Course)
+    files = {outline.chapter_id: outline.assessment_file for outline in course.chapters}
+    async with asyncio.TaskGroup() as group:
+        faces = {name: group.create_task(read(f"assessments/{file}", AssessmentSet)) for name, file in files.items()}
+        hidden = {name: group.create_task(read(f"rubrics/{file}", RubricSet)) for name, file in files.items()}
+    assessments = {name: task.result() for name, task in faces.items()}
+    rubrics = {name: task.result() for name, task in hidden.items()}
+    if course.content_version != version:
+        raise CourseBroken(f"{version}/course.json is of another version")
+    for outline in course.chapters:
+        chapter = outline.chapter_id
+        if stray := next(_strays(outline, assessments[chapter], rubrics[chapter], version), None):
+            raise CourseBroken(f"{version}/{stray} does not belong to the rest of its version")
+    return LoadedCourse(
+        course=course,
+        assessments=assessments,
+        rubrics={rubric.question_id: rubric for one in rubrics.values() for rubric in one.rubrics},
+    )
+
+
+def _strays(outline: ChapterOutline, face: AssessmentSet, hidden: RubricSet, version: str) -> Iterator[str]:
+    """The keys of a chapter's objects that are valid by themselves and do not fit the others."""
+    sections = {section.section_id for section in outline.sections}
+    if {face.chapter_id, *(question.chapter_id for question in face.questions)} != {outline.chapter_id}:
+        yield f"assessments/{outline.assessment_file}"
+    if not {question.section_id for question in face.questions} <= sections:
+        yield f"assessments/{outline.assessment_file}"
+    if (hidden.content_version, hidden.chapter_id) != (version, outline.chapter_id):
+        yield f"rubrics/{outline.assessment_file}"
+    if [_shown(rubric) for rubric in hidden.rubrics] != [
+        (question.question_id, question.evaluation_criteria) for question in face.questions
+    ]:
+        yield f"rubrics/{outline.assessment_file}"
+
+
+def _shown(rubric: Rubric) -> tuple[str, list[Criterion]]:
+    """What of a rubric its question shows."""
+    return rubric.question_id, [
+        Criterion(criterion_id=one.criterion_id, name=one.name, points=one.points) for one in rubric.criteria
+    ]
+
+
+def _cause(error: BaseException) -> str:
+    """The first cause in one line; never the text of an object."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, ValidationError):
+        return f"{POINTER_KEY} is not a valid {error.title}"
+    return str(error) if isinstance(error, StorageError | CourseBroken) else type(error).__name__

@@ -95,6 +95,8 @@ async def _warnings(settings: Settings) -> list[str]:
     notice = retirement_notice(settings.anthropic_model)
     if notice is not None:
         warnings.append(notice)
+    if stale := content.warning():
+        warnings.append(stale)
     if await cache.answers() is False:
         warnings.append("Redis does not answer: going on without it")
     return warnings

@@ -1,6 +1,7 @@
 """The one reader of the environment."""
 
 import logging
+import re
 import sys
 from decimal import Decimal
 from functools import lru_cache
@@ -14,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 MINIMUM_SECRET_LENGTH = 32
 PLACEHOLDERS = ("your-", "your_", "changeme", "change-me", "change_me", "placeholder", "replace", "example", "xxx", "<")
+
+ADDRESS = re.compile(r"https?://[^/\s]+\S*")
 
 
 def is_placeholder(value: str) -> bool:
@@ -101,6 +104,19 @@ class Settings(BaseSettings):
         """Whether unsafe values must stop the start."""
         return self.environment == "production"
 
+    def _bucket_problems(self) -> list[str]:
+        if self.content_source != "r2":
+            return []
+        needed = {
+            "CLOUDFLARE_R2_ENDPOINT": self.cloudflare_r2_endpoint,
+            "CLOUDFLARE_R2_ACCESS_KEY": self.cloudflare_r2_access_key.get_secret_value(),
+            "CLOUDFLARE_R2_SECRET_KEY": self.cloudflare_r2_secret_key.get_secret_value(),
+        }
+        problems = [f"{name} is not set, and CONTENT_SOURCE is r2" for name, value in needed.items() if not value]
+        if self.cloudflare_r2_endpoint and not ADDRESS.fullmatch(self.cloudflare_r2_endpoint):
+            problems.append("CLOUDFLARE_R2_ENDPOINT must be an address that begins with http:// or https://")
+        return problems
+
     @model_validator(mode="after")
     def _refuse_what_is_missing_or_unsafe(self) -> Self:
         token = self.core_service_token.get_secret_value()
@@ -111,8 +127,7 @@ class Settings(BaseSettings):
             problems.append(f"CORE_SERVICE_TOKEN must be a secret of {MINIMUM_SECRET_LENGTH} characters or more")
         if self.production and self.model_key is None:
             problems.append("ANTHROPIC_API_KEY is not set")
-        if self.content_source == "r2" and self.cloudflare_r2_endpoint is None:
-            problems.append("CLOUDFLARE_R2_ENDPOINT is not set, and CONTENT_SOURCE is r2")
+        problems += self._bucket_problems()
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -47,9 +47,9 @@ class LocalStorage:
         try:
             return await asyncio.to_thread((self._directory / key).read_bytes)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise ObjectNotFound(key) from error
+            raise ObjectNotFound(f"{key} does not exist") from error
         except OSError as error:
-            raise StorageError(key) from error
+            raise StorageError(f"{key} cannot be read: {error.strerror}") from error
 
 
 class S3Storage:
@@ -68,9 +68,9 @@ class S3Storage:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._get, key)
         except FileNotFoundError as error:
-            raise ObjectNotFound(key) from error
+            raise ObjectNotFound(f"{key} does not exist") from error
         except (BaseError, OSError) as error:
-            raise StorageError(key) from error
+            raise StorageError(f"{key} cannot be read: {type(error).__name__}") from error
 
     def _get(self, key: str) -> bytes:
         return bytes(obstore.get(self._store, key).bytes())

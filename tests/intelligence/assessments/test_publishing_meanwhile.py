@@ -1,50 +1,92 @@
 """A course is published while answers wait: each is graded by the rubric it was written for."""
 
-import re
+import asyncio
+import os
+import signal
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from core.publishing.compile import CompiledCourse, compile_course
+from core.publishing.publish import publish
+from core.publishing.source import read_course
+from core.publishing.written import WrittenChapter, WrittenOpenQuestion
+from core.storage import LocalStorage
 from intelligence import content
 from shared_schemas.course import CoursePointer
-from tests.intelligence.assessments.running import World, publish_course
+from tests.intelligence.assessments.running import World, eventually, publish_course
+from tests.simulator.running import ROOT
 
 MARK = " (second edition)"
 
 
 @pytest.fixture
-def published_course(tmp_path: Path) -> Path:
-    """A course of this test's own, because it is published again."""
+def published_course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A course of this test's own, because it is published again, and looked for all the time."""
+    monkeypatch.setenv("CONTENT_RELOAD_SECONDS", "0.05")
     publish_course(tmp_path)
     return tmp_path
 
 
-def publish_second_edition(folder: Path) -> None:
-    """The same course with other names for all criteria, as another version; the old version's objects stay."""
-    first = CoursePointer.model_validate_json((folder / "course.json").read_bytes()).content_version
-    for path in [path for path in (folder / first).rglob("*") if path.is_file()]:
-        body = path.read_text(encoding="utf-8").replace(first, "second")
-        body = re.sub(r'("name": "[^"]*)"', rf'\1{MARK}"', body)
-        copy = folder / "second" / path.relative_to(folder / first)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(body, encoding="utf-8")
-    pointer = (folder / "course.json").read_text(encoding="utf-8").replace(first, "second")
-    (folder / "course.json").write_text(pointer, encoding="utf-8")
+def second_edition() -> CompiledCourse:
+    """The same course with other names for all criteria, which makes it another version."""
+
+    def marked(question: WrittenOpenQuestion) -> WrittenOpenQuestion:
+        criteria = [one.model_copy(update={"name": f"{one.name}{MARK}"}) for one in question.criteria]
+        return question.model_copy(update={"criteria": criteria})
+
+    def renamed(chapter: WrittenChapter) -> WrittenChapter:
+        questions = [marked(question) for question in chapter.assessments.questions]
+        assessments = chapter.assessments.model_copy(update={"questions": questions})
+        return chapter.model_copy(update={"assessments": assessments})
+
+    first = read_course(ROOT / "content")
+    return compile_course(first.model_copy(update={"chapters": [renamed(chapter) for chapter in first.chapters]}))
 
 
 async def test_a_queued_answer_is_graded_by_the_rubric_it_was_written_for(world: World, published_course: Path) -> None:
     student = await world.student()
     before = (await student.submit()).json()
-    publish_second_edition(published_course)
-    content.forget()  # what every process does within a minute, and a restarted one at once
+    second = second_edition()
+    await publish(LocalStorage(published_course), second, now=datetime.now(UTC))
+
+    async def taken_up() -> bool:
+        return (await content.current_course()).course == second.course
+
+    await eventually(taken_up, "the second edition is not looked at")
     after = (await student.submit()).json()
     async with world.worker():
         grades = [await student.graded(receipt["submission_id"]) for receipt in (before, after)]
-    for grade, second in zip(grades, (False, True), strict=True):
+    for grade, is_second in zip(grades, (False, True), strict=True):
         assert grade["grading_status"] == "completed"
-        assert {one["criterion"].endswith(MARK) for one in grade["criteria"]} == {second}
+        assert {one["criterion"].endswith(MARK) for one in grade["criteria"]} == {is_second}
     versions = await world.rows(
         "SELECT content_version FROM assessment_submissions WHERE student_id = $1 ORDER BY attempt_number",
         student.student_id,
     )
-    assert versions[0] != versions[1] == {"content_version": "second"}
+    assert versions[0] != versions[1] == {"content_version": second.course.content_version}
+
+
+async def test_an_idle_worker_takes_up_a_new_course(
+    base_environment: dict[str, str], published_course: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pointer, aside = published_course / "course.json", published_course / "aside"
+    version = CoursePointer.model_validate_json(pointer.read_bytes()).content_version
+    pointer.rename(aside)
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("intelligence"),
+        "worker",
+        cwd=tmp_path_factory.mktemp("worker"),
+        env=base_environment | {"PATH": os.environ["PATH"], "CONTENT_DIRECTORY": str(published_course)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(90):
+        assert b"grading answers" in await process.stdout.readline()
+        assert b"course.json does not exist" in await process.stdout.readline()
+        aside.rename(pointer)
+        assert await process.stdout.readline() == f"course version {version} is loaded\n".encode()
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
