@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import core.content
 import core.database
 import core.errors
 import core.idempotency
@@ -14,6 +15,7 @@ import core.middleware
 import core.security
 import core.settings
 import core.storage
+import intelligence.content
 import intelligence.core_client
 import intelligence.database
 import intelligence.edge
@@ -45,6 +47,17 @@ def test_a_service_in_trouble_says_so_alike() -> None:
     assert (ours.status, ours.code, ours.headers) == (theirs.status, theirs.code, theirs.headers)
 
 
+def test_a_course_that_is_not_there_is_missed_in_the_same_words() -> None:
+    ours, theirs = core.content.CourseUnavailable(), intelligence.content.CourseUnavailable()
+    assert (ours.status, ours.code, ours.message, ours.headers) == (
+        theirs.status,
+        theirs.code,
+        theirs.message,
+        theirs.headers,
+    )
+    assert core.content.READS_AT_ONCE == intelligence.content.READS_AT_ONCE
+
+
 def test_a_large_body_is_refused_from_the_same_size_on() -> None:
     assert core.middleware.LARGEST_BODY == intelligence.edge.MAXIMUM_BODY_BYTES == 1_048_576
     assert core.errors.CODES[413] == intelligence.edge.BodyTooLarge.code
@@ -71,7 +84,7 @@ def test_a_placeholder_is_one_for_both(secret: str) -> None:
 
 
 def test_the_bucket_is_waited_for_equally_long() -> None:
-    for name in ("CONNECT_TIMEOUT", "REQUEST_TIMEOUT", "RETRIES", "LAST_RETRY"):
+    for name in ("CONNECT_TIMEOUT", "REQUEST_TIMEOUT", "RETRIES", "LAST_RETRY", "CALLS_AT_ONCE"):
         assert getattr(core.storage, name) == getattr(intelligence.storage, name), name
 
 
