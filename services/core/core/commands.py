@@ -172,20 +172,22 @@ class Progress:
 def _compiled(folder: Path, *, strict: bool = False) -> CompiledCourse:
     """The course, when nothing stands against publishing it; prints every finding."""
     gc.disable()  # all that is read is kept: looking for garbage in it takes a third of the time of a large course
+    waiting = ""
     try:
         source = read_source(folder)
         findings = validate(source)
     except CourseInvalid as invalid:
         findings = invalid.findings
+        waiting = " The other checks wait until all files can be read."
     finally:
         gc.enable()
     for finding in findings:
-        typer.echo(f"{folder}/{finding}", err=True)
+        typer.echo(finding.below(folder), err=True)
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = len(findings) - errors
     counted = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
     if errors or (strict and warnings):
-        _fail(f"{folder}: {counted}; nothing is published.")
+        _fail(f"{folder}: {counted}; nothing is published.{waiting}")
     typer.echo(f"{folder}: {counted}", err=True)
     return compile_course(source.course)
 

@@ -1,6 +1,7 @@
 """A real S3 server for the tests of publishing, and a bucket of its own for each that asks."""
 
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from devstack.plan import HOST, Plan
 from devstack.servers import seaweedfs
 from devstack.stack import Stack, remove_data
 from tests.conftest import free_plan
+from tests.core.publishing.broken import COURSES
 
 NUMBERS = itertools.count(1)
 
@@ -52,6 +54,12 @@ class Bucket:
             aws_secret_access_key=self.secret_key,
         ) as client:
             await getattr(client, operation)(Bucket=self.name, **arguments)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A copy of the small course, to be broken."""
+    return Path(shutil.copytree(COURSES / "sourdough", tmp_path / "sourdough"))
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,14 @@ import re
 from functools import lru_cache
 
 FENCED = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?P<end>^ {0,3}(?P=fence)[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+    r"^ {0,3}(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?P<code>.*?)(?P<end>^ {0,3}(?P=fence)[ \t]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
-LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<target>[^)]*)\)")
+LINK = re.compile(r"!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*+)\]\([^()\n]*\)")
 INLINE_CODE = re.compile(r"`([^`\n]*)`")
-NO_WORDS = re.compile(r"^\s*\|[\s:|-]*$|^\s*\d+[.)]\s", re.MULTILINE)
+NO_WORDS = re.compile(r"^[ \t]*\|[ \t:|-]*$|^[ \t]*\d+[.)]\s", re.MULTILINE)
 NO_SENTENCE = re.compile(r"^[ \t]*(?:\||#{1,6} )[^\n]*$", re.MULTILINE)
-SENTENCE_END = re.compile(r"[.!?]+[\"'”’)*_]*(?=\s|$)|\n[ \t]*\n|\n[ \t]*(?:[-*+>]|\d+[.)])[ \t]")  # noqa: RUF001  # curly
+SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)*_]*+(?=\s|$)|\n[ \t]*\n|\n[ \t]*(?:[-*+>]|\d+[.)])[ \t]")  # noqa: RUF001  # curly
 WORD = re.compile(r"[^\W_]+(?:['’.,-]?[^\W_]+)*")  # noqa: RUF001  # one curly apostrophe
 
 LETTERS = re.compile(r"[^\W\d_]+")

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
+from core.publishing.files import Unreadable, read_text
+from core.publishing.plain_words import in_plain_words
 from core.publishing.written import (
     ListedChapter,
     Written,
@@ -21,18 +22,18 @@ from core.publishing.written import (
     WrittenQuiz,
     WrittenSection,
 )
+from core.publishing.yaml_text import TextInFile, line_in, read_yaml
 
 COURSE_FILE = "course.yaml"
 GLOSSARY_FILE = "glossary.yaml"
 READ_BY_PEOPLE = "README.md"
 
-SECTION_FILE = re.compile(r"^(?P<order>\d{2})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)\.md$")
+SECTION_FILE = re.compile(r"^(?P<order>[0-9]{2})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)\.md$")
 FRONT_MATTER = re.compile(r"\A---\n(?P<yaml>.*?\n)---\n(?P<body>.*)\Z", re.DOTALL)
 FRONT_MATTER_LINE = 2
 FIRST_SECTION_ORDER = 1
 
-# The parser in C does the same ten times faster; not every platform's wheel of PyYAML holds it.
-YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MOST_FINDINGS = 50  # of one file's members: who writes one thing wrong in every line need not read it of every line
 
 Location = Sequence[str | int]
 M = TypeVar("M", bound=Written)
@@ -42,7 +43,7 @@ M = TypeVar("M", bound=Written)
 class Finding:
     """Something about a course that is wrong (error) or that a person should look at (warning).
 
-    ``file`` is relative to the course's folder, ``line`` counts from 1.
+    ``file`` is relative to the course's folder, and empty for the folder itself; ``line`` counts from 1.
     """
 
     file: str
@@ -51,7 +52,12 @@ class Finding:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.severity}: {self.message}"
+        return self.below(Path())
+
+    def below(self, folder: Path) -> str:
+        """One line that names the file as it is found from where the folder is."""
+        file = "".join(letter if letter.isprintable() else "?" for letter in str(folder / self.file))
+        return f"{file}:{self.line}: {self.severity}: {self.message}"
 
 
 class CourseInvalid(Exception):
@@ -64,30 +70,23 @@ class CourseInvalid(Exception):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file's text, and the YAML in it, which begins on ``first_line``."""
+    """One file's text, and the YAML in it with its texts, which begins on ``first_line``."""
 
     text: str
     written: str
     first_line: int = 1
+    texts: tuple[TextInFile, ...] = ()
 
     def line_of(self, location: Location) -> int:
-        """The line of the deepest part of ``location`` that stands in the YAML.
+        """The line of the deepest part of ``location`` that stands in the YAML."""
+        return line_in(self.written, location) + self.first_line - 1
 
-        The tree that knows lines is made anew for every question: few are asked, and trees are many times larger than
-        their texts.
-        """
-        tree, _ = _load(self.written)
-        line = tree.start_mark.line if tree else 0
-        for step in location:
-            if isinstance(tree, yaml.MappingNode):
-                found = next((pair for pair in tree.value if pair[0].value == str(step)), None)
-                if found is None:
-                    continue  # the name of a union member, or a member that is missing
-                line, tree = found[0].start_mark.line, found[1]
-            elif isinstance(tree, yaml.SequenceNode) and isinstance(step, int) and step < len(tree.value):
-                tree = tree.value[step]
-                line = tree.start_mark.line
-        return int(line) + self.first_line
+    def shown(self) -> Iterator[TextInFile]:
+        """Every text that somebody may read: those in the YAML, and the Markdown below it."""
+        for one in self.texts:
+            yield replace(one, line=one.line + self.first_line - 1)
+        if parts := FRONT_MATTER.match(self.text):
+            yield TextInFile(self.text.count("\n", 0, parts.start("body")) + 1, parts["body"])
 
 
 @dataclass(frozen=True)
@@ -165,15 +164,10 @@ class CourseReader:
 
     def _text(self, file: str) -> str | None:
         try:
-            return (self.folder / file).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            self._mistake(file, 1, "the file is missing")
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            self._mistake(file, line, "the text is not UTF-8")
-        except OSError as error:
-            self._mistake(file, 1, f"cannot be read: {error.strerror}")
-        return None
+            return read_text(self.folder, file)
+        except Unreadable as error:
+            self._mistake(file, error.line, str(error))
+            return None
 
     def _parse(
         self,
@@ -185,27 +179,35 @@ class CourseReader:
         extra: dict[str, Any] | None = None,
         first_line: int = 1,
     ) -> M | None:
-        """``written``, the YAML in ``text``, as a model; None after noting what is wrong with it."""
+        """``written``, the YAML in ``text``, as a model with ``extra``; None after noting what is wrong with it."""
         try:
-            tree, data = _load(written)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
-            self._mistake(file, (mark.line if mark else 0) + first_line, f"not valid YAML: {reason}")
+            read = read_yaml(written)
+        except Unreadable as error:
+            self._mistake(file, error.line + first_line - 1, str(error))
             return None
-        source = self.files[file] = SourceFile(text, written, first_line)
+        source = self.files[file] = SourceFile(text, written, first_line, read.texts)
+        data = read.data
         if not isinstance(data, dict):
             self._mistake(file, first_line, "the file should hold named members")
             return None
-        for line, name in _written_twice(tree, set()):
-            self._mistake(file, line + first_line, f"{name} is written twice here; only the last one would count")
+        for line, name in read.twice:
+            self._mistake(file, line + first_line - 1, f"{name} is written twice here; only the last one would count")
+        for name in [name for name in extra or {} if name in data]:
+            self._mistake(file, source.line_of([name]), f"{name} is not known here: it follows from the file's name")
         try:
             return model.model_validate(data | (extra or {}))
         except ValidationError as error:
-            for e in error.errors():
-                where = ".".join(map(str, e["loc"])) or "file"
-                self._mistake(file, source.line_of(e["loc"]), f"{where}: {e['msg']}")
+            self._misfits(file, error, data)
             return None
+
+    def _misfits(self, file: str, error: ValidationError, data: object) -> None:
+        """Note what the model of a file says against its data."""
+        errors = error.errors(include_url=False)
+        for one in errors[:MOST_FINDINGS]:
+            self._mistake(file, self.files[file].line_of(one["loc"]), in_plain_words(one, data))
+        if more := errors[MOST_FINDINGS:]:
+            line = self.files[file].line_of(more[0]["loc"])
+            self._mistake(file, line, f"{len(more)} more mistakes of these kinds follow from here on")
 
     def _mistake(self, file: str, line: int, message: str) -> None:
         self.findings.append(Finding(file, line, message))
@@ -218,37 +220,11 @@ class CourseReader:
                 yield name.as_posix()
 
 
-def _load(text: str) -> tuple[yaml.Node | None, Any]:
-    """The tree of a YAML text, which knows its lines, and the data in it."""
-    loader = YamlLoader(text)
-    try:
-        tree = loader.get_single_node()
-        return tree, loader.construct_document(tree) if tree else None
-    finally:
-        loader.dispose()
-
-
-def _written_twice(tree: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
-    """Names that occur twice in one mapping, with the line, from 0, of the second."""
-    if tree is None or id(tree) in seen:
-        return
-    seen.add(id(tree))
-    if isinstance(tree, yaml.MappingNode):
-        names: set[str] = set()
-        for name, value in tree.value:
-            if isinstance(name, yaml.ScalarNode) and name.value in names:
-                yield name.start_mark.line, name.value
-            names.add(str(name.value))
-            yield from _written_twice(value, seen)
-    elif isinstance(tree, yaml.SequenceNode):
-        for value in tree.value:
-            yield from _written_twice(value, seen)
-
-
 def read_source(folder: Path) -> CourseSource:
     """Read a course folder with its lines; raises CourseInvalid with every mistake that keeps it from being read."""
     if not folder.is_dir():
-        raise CourseInvalid([Finding(str(folder), 1, "there is no such folder")])
+        what = f"name the folder that holds {COURSE_FILE}, not a file" if folder.exists() else "there is no such folder"
+        raise CourseInvalid([Finding("", 1, what)])
     return CourseReader(folder).read()
 
 

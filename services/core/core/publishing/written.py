@@ -19,6 +19,8 @@ from shared_schemas.course import (
     Tier,
 )
 
+LONGEST_CHAPTER_ID = 75
+
 
 class Written(BaseModel):
     """A part of a course file; an unknown member is a mistake."""
@@ -146,9 +148,9 @@ class WrittenChapterFacts(Written):
 
 
 class ListedChapter(Written):
-    """A chapter's entry in `course.yaml`."""
+    """A chapter's entry in `course.yaml`; from its id follow the ids of its quiz and of its open questions."""
 
-    id: Slug
+    id: Annotated[Slug, Field(max_length=LONGEST_CHAPTER_ID)]
     tier: Tier
 
 
