@@ -1,7 +1,6 @@
 """Every finding, on a small course that was broken on purpose: what it says, and on which line."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,35 +8,23 @@ from typing import Any
 import pytest
 import yaml
 
-from core.publishing.source import CourseInvalid, Finding, read_source
-from core.publishing.validate import validate
+from core.publishing.source import Finding
 from core.quizzes import answers, criteria
+from tests.core.publishing.broken import (
+    CONTENT,
+    COURSE,
+    FEEDING,
+    GLUTEN,
+    JAR,
+    OPEN,
+    OVEN,
+    QUIZ,
+    QUIZ_2,
+    edit,
+    findings,
+    messages,
+)
 from tests.core.publishing.generated import write_generated
-
-COURSES = Path(__file__).parent / "courses"
-CONTENT = Path(__file__).resolve().parents[3] / "content"
-
-COURSE = "course.yaml"
-QUIZ = "01-starter/quiz.yaml"
-QUIZ_2 = "02-baking/quiz.yaml"
-OPEN = "01-starter/assessments.yaml"
-JAR = "01-starter/sections/01-what-lives-in-the-jar.md"
-FEEDING = "01-starter/sections/02-feeding-a-starter.md"
-GLUTEN = "02-baking/sections/01-building-gluten.md"
-OVEN = "02-baking/sections/02-what-the-oven-does.md"
-HUNGRY = "A starter is like a pet. It eats the flour, gets hungry, and goes flat."
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(COURSES / "sourdough", tmp_path / "sourdough"))
-
-
-def findings(folder: Path) -> list[Finding]:
-    try:
-        return validate(read_source(folder))
-    except CourseInvalid as invalid:
-        return invalid.findings
 
 
 @dataclass(frozen=True)
@@ -91,16 +78,6 @@ def test_generated_courses_have_no_finding(tmp_path: Path) -> None:
     assert findings(write_generated(tmp_path / "course", 5)) == []
 
 
-def messages(folder: Path, file: str) -> list[str]:
-    return [one.message for one in findings(folder) if one.file == file]
-
-
-def edit(path: Path, change: Callable[[Any], object]) -> None:
-    data = yaml.safe_load(path.read_text())
-    change(data)
-    path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-
-
 # ---- what a change of one line cannot break ------------------------------------------------------------------------
 
 
@@ -141,7 +118,7 @@ def test_text_that_is_not_utf8_is_named_with_its_line(course: Path) -> None:
 def test_what_stands_where_a_file_should_is_named(course: Path) -> None:
     (course / "glossary.yaml").unlink()
     (course / "glossary.yaml").mkdir()
-    assert "cannot be read: Is a directory" in messages(course, "glossary.yaml")
+    assert "a file is wanted here, and this is none" in messages(course, "glossary.yaml")
 
 
 def test_a_list_where_members_should_stand_is_named(course: Path) -> None:

@@ -1,7 +1,9 @@
 """The course as a map: ids, the order of concepts, prerequisites of chapters, tiers, the glossary."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from core.publishing.source import COURSE_FILE, GLOSSARY_FILE, CourseSource, Finding
 from core.publishing.written import WrittenChapter, WrittenCourse, WrittenSection
@@ -31,17 +33,17 @@ def concepts_taught(course: WrittenCourse) -> dict[str, Taught]:
 
 
 def check_outline(source: CourseSource) -> Iterator[Finding]:
-    """Findings about the map of the course."""
-    yield from _ids(source)
+    """Findings about the map of the course, its ids aside."""
     yield from _teaching(source)
     yield from _requirements(source)
     yield from _prerequisites(source)
-    yield from _unreachable(source)
+    yield from _needed_chapters(source)
     yield from _untested(source)
     yield from _glossary(source)
 
 
-def _ids(source: CourseSource) -> Iterator[Finding]:
+def check_ids(source: CourseSource) -> Iterator[Finding]:
+    """Findings about the ids of chapters and sections. Mend these first: others can follow from them."""
     course = source.course
     chapters: set[str] = set()
     for number, entry in enumerate(course.facts.chapters):
@@ -82,7 +84,8 @@ def _requirements(source: CourseSource) -> Iterator[Finding]:
                 message = f"requires {concept}, which no section teaches"
             elif found.place >= place:
                 where = "this section itself" if found.place == place else found.chapter.section_file(found.section)
-                message = f"requires {concept}, which is taught later, in {where}"
+                way = _way(lambda one: taught[one].section.requires if one in taught else (), concept, section.teaches)
+                message = f"requires {concept}, which is taught later, in {where}{_circle(way)}"
             elif chapter.tier == "free" and found.chapter.tier != "free":
                 message = f"requires {concept}, which only the premium chapter {found.chapter.chapter_id} teaches"
             else:
@@ -99,9 +102,8 @@ def _prerequisites(source: CourseSource) -> Iterator[Finding]:
             if wanted not in chapters:
                 message = f"there is no chapter {wanted}; there are {', '.join(chapters)}"
             elif places[wanted] >= places[chapter.chapter_id]:
-                way = _way(chapters, wanted, chapter.chapter_id)
-                circle = f"; and so they go in a circle: {' needs '.join([chapter.chapter_id, *way])}" if way else ""
-                message = f"{wanted} does not come earlier in the course{circle}"
+                way = _way(lambda one: _needs(chapters, one), wanted, [chapter.chapter_id])
+                message = f"{wanted} does not come earlier in the course{_circle(way)}"
             elif chapter.tier == "free" and chapters[wanted].tier != "free":
                 message = f"a free chapter cannot need {wanted}, which is premium"
             else:
@@ -109,52 +111,49 @@ def _prerequisites(source: CourseSource) -> Iterator[Finding]:
             yield source.error(chapter.facts_file, location, message)
 
 
-def _way(chapters: dict[str, WrittenChapter], start: str, end: str) -> list[str]:
-    """Chapter ids from ``start`` to ``end`` by their prerequisites, both included; empty when there is no way."""
+def _needs(chapters: dict[str, WrittenChapter], chapter_id: str) -> list[str]:
+    """The prerequisites of a chapter that exist."""
+    known = chapters.get(chapter_id)
+    return [one for one in known.facts.prerequisites if one in chapters] if known else []
+
+
+def _way(following: Callable[[str], Iterable[str]], start: str, ends: Container[str]) -> list[str]:
+    """The shortest way from ``start`` to one of the ends, both included; empty when there is none."""
     ways = {start: [start]}
-    waiting = [start]
+    waiting = deque([start])
     while waiting:
-        here = waiting.pop(0)
-        if here == end:
+        here = waiting.popleft()
+        if here in ends:
             return ways[here]
-        for following in chapters[here].facts.prerequisites:
-            if following in chapters and following not in ways:
-                ways[following] = [*ways[here], following]
-                waiting.append(following)
+        for one in following(here):
+            if one not in ways:
+                ways[one] = [*ways[here], one]
+                waiting.append(one)
     return []
 
 
-def _unreachable(source: CourseSource) -> Iterator[Finding]:
-    """Concepts that nobody can come to, because what they rest on is never taught, opens never or goes in a circle."""
-    opening = _chapters_that_open(source.course)
-    waiting = sections_in_order(source.course)
-    known: set[str] = set()
-    learned = True
-    while learned:
-        learned, still_waiting = False, []
-        for chapter, section in waiting:
-            if chapter.chapter_id in opening and known.issuperset(section.requires):
-                known.update(section.teaches)
-                learned = True
-            else:
-                still_waiting.append((chapter, section))
-        waiting = still_waiting
-    for chapter, section in waiting:
-        missing = [concept for concept in section.requires if concept not in known]
-        why = f"it rests on {', '.join(missing)}" if missing else f"chapter {chapter.chapter_id} never opens"
-        for number, concept in enumerate(section.teaches):
-            message = f"{concept} can never be reached: {why}"
-            yield source.error(chapter.section_file(section), ("teaches", number), message)
+def _circle(way: list[str]) -> str:
+    """Says that a way leads back to who needs its beginning."""
+    return f"; and so they go in a circle: {' needs '.join([way[-1], *way])}" if way else ""
 
 
-def _chapters_that_open(course: WrittenCourse) -> set[str]:
-    """Chapters whose prerequisites, and theirs in turn, can all be read first."""
-    found: set[str] = set()
-    before = -1
-    while before != len(found):
-        before = len(found)
-        found.update(c.chapter_id for c in course.chapters if found.issuperset(c.facts.prerequisites))
-    return found
+def _needed_chapters(source: CourseSource) -> Iterator[Finding]:
+    """A chapter's prerequisites, and theirs in turn, hold every chapter whose concepts it requires."""
+    taught = concepts_taught(source.course)
+    read_before: dict[str, set[str]] = {}
+    for chapter in source.course.chapters:
+        wanted = chapter.facts.prerequisites
+        before = read_before[chapter.chapter_id] = {*wanted, *chain(*(read_before.get(one, ()) for one in wanted))}
+        if not all(one in read_before for one in wanted):
+            continue  # one that is wrong is found elsewhere, and may be this one misspelt
+        for section in chapter.sections:
+            for concept in section.requires:
+                found = taught.get(concept)
+                if found is None or found.chapter.chapter_id not in read_before.keys() - before - {chapter.chapter_id}:
+                    continue
+                before.add(found.chapter.chapter_id)
+                message = f"{found.chapter.chapter_id} is missing here: {section.section_id} requires {concept}"
+                yield source.error(chapter.facts_file, ("prerequisites",), message)
 
 
 def _untested(source: CourseSource) -> Iterator[Finding]:

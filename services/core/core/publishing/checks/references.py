@@ -14,10 +14,9 @@ class References:
         self._source = source
         self._taught = {c: found.section.section_id for c, found in concepts_taught(source.course).items()}
         self._chapters = {chapter.chapter_id: number for number, chapter in enumerate(source.course.chapters)}
-        self._chapter_of = {
-            section.section_id: self._chapters[chapter.chapter_id]
-            for chapter, section in sections_in_order(source.course)
-        }
+        self._chapter_of: dict[str, int] = {}
+        for chapter, section in sections_in_order(source.course):
+            self._chapter_of.setdefault(section.section_id, self._chapters[chapter.chapter_id])
 
     def check(
         self, chapter: WrittenChapter, file: str, place: Location, question: WrittenQuizQuestion | WrittenOpenQuestion

@@ -1,33 +1,31 @@
-"""What students read: length, reading level, the three explanations, links, headings and code blocks."""
+"""What students read: length, reading level, the three explanations, headings and code blocks."""
 
 import re
 from collections.abc import Iterator
 from itertools import combinations
+from math import inf
 
 from core.publishing.checks.outline import sections_in_order
-from core.publishing.reading import LINK, count_words, overlap, reading_grade, unclosed_block, without_code, word_runs
+from core.publishing.reading import count_words, overlap, reading_grade, unclosed_block, without_code, word_runs
 from core.publishing.source import CourseSource, Finding
 from core.publishing.written import WordRange, WrittenChapter, WrittenSection
 
 # Flesch-Kincaid grades, see `reading`. Above the highest a text shuts readers out, below the lowest it is a telegram.
 # The advanced explanation may be as dense as a good technical article, the beginner's is for anybody.
-GRADES = {"section": (2, 12), "beginner": (0, 8), "intermediate": (2, 12), "advanced": (4, 16)}
+GRADES = {"section": (2, 12), "beginner": (-inf, 8), "intermediate": (2, 12), "advanced": (4, 16)}
 ENGLISH = "en"
 COPY = 0.3  # share of word runs by which two explanations count as one
-SECTION_LINK = "section:"
 TOP_HEADING = re.compile(r"^# ", re.MULTILINE)
 
 
 def check_texts(source: CourseSource) -> Iterator[Finding]:
     """Findings about every section's text and explanations."""
-    known = {section.section_id for _, section in sections_in_order(source.course)}
     for chapter, section in sections_in_order(source.course):
         yield from _lengths(source, chapter, section)
         if source.course.facts.language.lower().split("-")[0] == ENGLISH:
             yield from _levels(source, chapter, section)
         yield from _copies(source, chapter, section)
         yield from _markdown(source, chapter, section)
-        yield from _links(source, chapter.section_file(section), known)
 
 
 def _texts(section: WrittenSection) -> dict[str, str]:
@@ -63,11 +61,15 @@ def _levels(source: CourseSource, chapter: WrittenChapter, section: WrittenSecti
         lowest, highest = GRADES[name]
         if not lowest <= grade <= highest:
             what = "the section" if name == "section" else f"the {name} explanation"
-            message = f"{what} reads at grade {grade:.1f}; {lowest} to {highest} are wanted"
+            message = f"{what} reads at grade {grade:z.1f}; {_wanted(lowest, highest)}"
             yield Finding(*_place(source, chapter, section, name), message, "warning")
     if grades["beginner"] >= grades["advanced"]:
         message = "the beginner explanation is no easier to read than the advanced one"
         yield Finding(*_place(source, chapter, section, "beginner"), message, "warning")
+
+
+def _wanted(lowest: float, highest: float) -> str:
+    return f"{lowest} to {highest} are wanted" if lowest > -inf else f"{highest} at most is wanted"
 
 
 def _copies(source: CourseSource, chapter: WrittenChapter, section: WrittenSection) -> Iterator[Finding]:
@@ -88,14 +90,3 @@ def _markdown(source: CourseSource, chapter: WrittenChapter, section: WrittenSec
     for heading in TOP_HEADING.finditer(body):
         line = first_line + body.count("\n", 0, heading.start())
         yield Finding(file, line, "headings start at ##; the section's title is in the front matter")
-
-
-def _links(source: CourseSource, file: str, known: set[str]) -> Iterator[Finding]:
-    text = without_code(source.files[file].text)
-    for link in LINK.finditer(text):
-        target = link["target"].strip()
-        line = text.count("\n", 0, link.start("target")) + 1
-        if not target.startswith(SECTION_LINK):
-            yield Finding(file, line, f"a link leads to a section, written [text](section:slug), not to “{target}”")
-        elif target.removeprefix(SECTION_LINK) not in known:
-            yield Finding(file, line, f"the link leads to {target}, and there is no such section")
