@@ -31,6 +31,9 @@ def _given(plan: Plan, names: list[str]) -> dict[str, str]:
 
 
 def _content(plan: Plan) -> dict[str, str]:
+    """Where courses are published and read: in the folder that the settings name, otherwise in the bucket."""
+    if plan.setting("CONTENT_SOURCE") == "local":
+        return _given(plan, ["CONTENT_SOURCE", "CONTENT_DIRECTORY"])
     given = {} if plan.own_s3 else _given(plan, BUCKET_SETTINGS)  # our own bucket knows only our own keys
     return {
         "CONTENT_SOURCE": "r2",

@@ -167,6 +167,13 @@ def test_a_filled_env_file_does_not_take_our_bucket_from_us(tmp_path: Path) -> N
     assert services.core_environment(elsewhere)["CLOUDFLARE_R2_ACCESS_KEY"] == "of-compose"
 
 
+def test_a_given_folder_for_published_courses_is_used_instead_of_the_bucket(tmp_path: Path) -> None:
+    given = {"CONTENT_SOURCE": "local", "CONTENT_DIRECTORY": "/somewhere"}
+    told = services.core_environment(make_plan(ROOT, state=tmp_path, environment=given))
+    assert {name: told[name] for name in given} == given
+    assert services.core_environment(make_plan(ROOT, state=tmp_path, environment={}))["CONTENT_SOURCE"] == "r2"
+
+
 def test_core_is_told_nothing_of_the_model_and_intelligence_nothing_of_the_signing_key(tmp_path: Path) -> None:
     given = {"ANTHROPIC_API_KEY": "sk-ant-api03-realistic", "JWT_SECRET_KEY": "j" * 40}
     plan = make_plan(ROOT, state=tmp_path, environment=given)

@@ -36,6 +36,7 @@ UnlessAnother = Annotated[
     bool, typer.Option("--unless-another", help="Leave the bucket as it is when another course is published in it.")
 ]
 DEFAULT_COURSE = Path("content")
+LARGE_COURSE = 20  # chapters
 
 
 @app.command("validate-course")
@@ -72,10 +73,11 @@ def seed_assessments(folder: CourseFolder = DEFAULT_COURSE) -> None:
     """Publish the course and say, file by file, how many open questions the bucket holds now."""
     settings = get_content_settings()
     compiled = _compiled(folder)
+    progress = Progress(total=len(compiled.versioned) + len(compiled.plain) + 1, err=True)
 
     async def work() -> None:
         async with open_storage(settings) as storage:
-            await publish(storage, compiled, now=datetime.now(UTC))
+            await publish(storage, compiled, now=datetime.now(UTC), wrote=progress.step)
             for file, questions in compiled.questions.items():
                 if not await storage.exists(f"assessments/{file}"):
                     _fail(f"assessments/{file} is not in the bucket after publishing.")
@@ -152,10 +154,11 @@ def create_student(
 class Progress:
     """Says how far long work has come: in place on a terminal, otherwise in a line for every tenth of it."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, err: bool = False) -> None:
         self._total = total
         self._done = 0
-        self._on_terminal = sys.stdout.isatty()
+        self._err = err
+        self._on_terminal = (sys.stderr if err else sys.stdout).isatty()
 
     def step(self, name: str) -> None:
         """One more part, called ``name``, is done."""
@@ -164,9 +167,23 @@ class Progress:
         finished = self._done == self._total
         line = f"{100 * self._done // self._total:3} %  {self._done}/{self._total}  {name}"
         if self._on_terminal:
-            typer.echo(f"\r\033[K{line}", nl=finished)
+            typer.echo(f"\r\033[K{line}", nl=finished, err=self._err)
         elif 10 * self._done // self._total > tenths:
-            typer.echo(line)
+            typer.echo(line, err=self._err)
+
+
+class Checking:
+    """Says how far the check of a large course has come; a small one is checked before anybody wonders."""
+
+    def __init__(self) -> None:
+        self._is_large = False
+        self._parts: dict[int, Progress] = {}
+
+    def step(self, steps: int, name: str) -> None:
+        """One more of so many steps is done: the reading of a chapter, then one check of the course."""
+        self._is_large = self._is_large or steps >= LARGE_COURSE
+        if self._is_large:
+            self._parts.setdefault(steps, Progress(steps, err=True)).step(name)
 
 
 def _compiled(folder: Path, *, strict: bool = False) -> CompiledCourse:
@@ -174,8 +191,9 @@ def _compiled(folder: Path, *, strict: bool = False) -> CompiledCourse:
     gc.disable()  # all that is read is kept: looking for garbage in it takes a third of the time of a large course
     waiting = ""
     try:
-        source = read_source(folder)
-        findings = validate(source)
+        checking = Checking()
+        source = read_source(folder, step=checking.step)
+        findings = validate(source, step=checking.step)
     except CourseInvalid as invalid:
         findings = invalid.findings
         waiting = " The other checks wait until all files can be read."

@@ -17,6 +17,7 @@ from core.publishing.source import read_course
 from core.settings import Settings
 from tests.core.conftest import PASSWORD, calling, running, settings_for, sign_in
 from tests.core.publishing.conftest import Bucket, NewBucket
+from tests.core.publishing.generated import write_generated
 
 SOURDOUGH = Path(__file__).parent / "courses" / "sourdough"
 
@@ -79,6 +80,26 @@ def test_a_course_is_checked_by_the_command(tmp_path: Path) -> None:
     nowhere = CliRunner().invoke(commands, ["validate-course", str(tmp_path / "nowhere")])
     assert nowhere.exit_code == 1
     assert "there is no such folder" in nowhere.stderr
+
+
+def test_the_check_of_a_large_course_says_how_far_it_has_come(tmp_path: Path) -> None:
+    folder = write_generated(tmp_path / "course", 20)
+    shown = CliRunner().invoke(commands, ["validate-course", str(folder)])
+    assert shown.exit_code == 0
+    lines = shown.stderr.splitlines()
+    assert lines[0] == " 10 %  2/20  002-harbour is read"
+    assert lines[9] == "100 %  20/20  020-harbour is read"
+    assert lines[-2:] == ["100 %  8/8  short answers are checked", f"{folder}: 0 errors, 0 warnings"]
+
+
+def test_what_keeps_a_course_from_being_read_is_told_with_what_waits_for_it(tmp_path: Path) -> None:
+    (tmp_path / "course.yaml").write_text("title: 2026-02-30\n")
+    refused = CliRunner().invoke(commands, ["validate-course", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert f"{tmp_path}/course.yaml:1: error: 2026-02-30 is written like" in refused.stderr
+    assert refused.stderr.endswith("nothing is published. The other checks wait until all files can be read.\n")
+    nowhere = CliRunner().invoke(commands, ["validate-course", str(tmp_path / "bread")])
+    assert nowhere.stderr.startswith(f"{tmp_path}/bread:1: error: there is no such folder\n")
 
 
 def test_a_warning_is_shown_and_refused_only_when_strict(tmp_path: Path) -> None:

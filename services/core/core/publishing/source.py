@@ -1,7 +1,7 @@
 """Reads a course folder, whole or not at all, and knows the line on which every part of it stands."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -36,6 +36,7 @@ FIRST_SECTION_ORDER = 1
 MOST_FINDINGS = 50  # of one file's members: who writes one thing wrong in every line need not read it of every line
 
 Location = Sequence[str | int]
+Step = Callable[[int, str], None]  # told after a part of long work how many parts there are, and this one's name
 M = TypeVar("M", bound=Written)
 
 
@@ -111,6 +112,7 @@ class CourseReader:
     """Reads one folder and collects findings instead of stopping at the first."""
 
     folder: Path
+    step: Step
     files: dict[str, SourceFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -118,7 +120,11 @@ class CourseReader:
         """The whole course; raises CourseInvalid naming every mistake."""
         facts = self._yaml(COURSE_FILE, WrittenCourseFacts)
         glossary = self._yaml(GLOSSARY_FILE, WrittenGlossary)
-        chapters = [self._chapter(entry) for entry in facts.chapters] if facts else []
+        listed = facts.chapters if facts else []
+        chapters = []
+        for entry in listed:
+            chapters.append(self._chapter(entry))
+            self.step(len(listed), f"{entry.id} is read")
         if facts is None or glossary is None or self.findings:
             raise CourseInvalid(list(dict.fromkeys(self.findings)))
         course = WrittenCourse(facts=facts, glossary=glossary, chapters=[c for c in chapters if c])
@@ -220,12 +226,19 @@ class CourseReader:
                 yield name.as_posix()
 
 
-def read_source(folder: Path) -> CourseSource:
-    """Read a course folder with its lines; raises CourseInvalid with every mistake that keeps it from being read."""
+def say_nothing(_steps: int, _name: str) -> None:
+    """The Step of work that nobody watches."""
+
+
+def read_source(folder: Path, *, step: Step = say_nothing) -> CourseSource:
+    """Read a course folder with its lines; raises CourseInvalid with every mistake that keeps it from being read.
+
+    ``step`` is told each chapter.
+    """
     if not folder.is_dir():
         what = f"name the folder that holds {COURSE_FILE}, not a file" if folder.exists() else "there is no such folder"
         raise CourseInvalid([Finding("", 1, what)])
-    return CourseReader(folder).read()
+    return CourseReader(folder, step).read()
 
 
 def read_course(folder: Path) -> WrittenCourse:
