@@ -39,3 +39,10 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
     data = yaml.safe_load(path.read_text())
     change(data)
     path.write_text(json.dumps(data, indent=1))  # without the anchors that YAML writes for what stands there twice
+
+
+def change(folder: Path, file: str, old: str, new: str) -> None:
+    """In a file of the folder, let ``old`` become ``new`` where it stands first."""
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))

@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 
 from core.publishing.source import Finding
-from tests.core.publishing.broken import COURSE, FEEDING, GLUTEN, JAR, findings
-
-
-def change(course: Path, file: str, old: str, new: str) -> None:
-    text = (course / file).read_text()
-    assert old in text
-    (course / file).write_text(text.replace(old, new, 1))
+from tests.core.publishing.broken import COURSE, FEEDING, GLUTEN, JAR, change, findings
+from tests.core.publishing.generated import write_generated
 
 
 @pytest.mark.parametrize(
@@ -42,8 +37,7 @@ def test_concepts_of_three_sections_can_go_in_a_circle(course: Path) -> None:
 
 
 def test_a_section_id_used_twice_is_said_first_and_alone(course: Path) -> None:
-    for old, new in (("01-building-gluten", "01-feeding-a-starter"),):
-        (course / f"02-baking/sections/{old}.md").rename(course / f"02-baking/sections/{new}.md")
+    (course / GLUTEN).rename(course / "02-baking/sections/01-feeding-a-starter.md")
     for file in ("02-baking/quiz.yaml", "02-baking/assessments.yaml"):
         text = (course / file).read_text()
         (course / file).write_text(text.replace("building-gluten", "feeding-a-starter"))
@@ -53,11 +47,14 @@ def test_a_section_id_used_twice_is_said_first_and_alone(course: Path) -> None:
     assert second.file == COURSE
 
 
-def test_a_chapter_may_be_needed_through_another(course: Path) -> None:
-    for file in ("02-baking/chapter.yaml", "02-baking/quiz.yaml", "02-baking/assessments.yaml"):
-        assert (course / file).exists()
-    change(course, GLUTEN, "requires: [starter]", "requires: [starter, feeding]")
-    assert findings(course) == []
+def test_a_chapter_may_be_needed_through_another(tmp_path: Path) -> None:
+    folder = write_generated(tmp_path / "course", 4)
+    change(folder, "004-harbour/sections/01-trade-4.md", "requires: []", "requires: [trade-1]")
+    assert findings(folder) == []
+    change(folder, "002-harbour/chapter.yaml", '"001-harbour"', "")
+    [one] = findings(folder)
+    assert one.file == "004-harbour/chapter.yaml"
+    assert one.message == "001-harbour is missing here: trade-4 requires trade-1"
 
 
 def test_a_folder_that_is_none_is_named_once(course: Path) -> None:
