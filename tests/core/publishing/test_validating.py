@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from core.publishing.source import Finding
-from core.quizzes import answers, criteria
+from core.quizzes import answers, criteria, verdicts
 from tests.core.publishing.broken import (
     CONTENT,
     COURSE,
@@ -203,8 +203,15 @@ def test_marking_without_its_gates_would_be_noticed(course: Path, monkeypatch: p
 
 def test_marking_that_is_deaf_to_denials_would_be_noticed(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "denies", lambda _tokens, _index: False)
-    monkeypatch.setattr(answers, "after_denial", lambda _tokens, _index: None)
+    monkeypatch.setattr(answers, "denied_parts", lambda _tokens: {})
     assert any(one.startswith("the opposite of this model answer earns 10") for one in messages(course, QUIZ))
+
+
+def test_marking_that_is_deaf_to_a_closing_verdict_would_be_noticed(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "_judges_the_last", lambda _sentence: False)
+    assert any(one.endswith("None of this is true.”") for one in messages(course, QUIZ))
 
 
 def test_marking_that_falls_for_an_echo_would_be_noticed(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:

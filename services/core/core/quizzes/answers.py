@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice, takewhile
 
-from core.quizzes.wording import Token, after_denial, content, denies, near_spellings, read, tidy
+from core.quizzes.verdicts import denied_parts
+from core.quizzes.wording import Token, content, denies, near_spellings, read, tidy
 
 QUESTION_WORD_WEIGHT = 0.35
 FULL_COVERAGE = 0.86
@@ -15,6 +16,7 @@ HALF_COVERAGE = 0.6
 SHORTEST_HALF = 3  # content words that a phrasing needs before its larger part earns anything
 SLACK = 3  # a phrasing of n content words may be spread over 2n words and this many more
 NEGATION_REACH = 4
+WHOLE_CLAUSE = 40
 DENIED_SHARE = 0.8
 
 
@@ -82,10 +84,18 @@ class Answer:
             self._at.setdefault(token.stem, []).append(place)
         self._places: dict[str, list[int]] = {}
         self._denials = [index for index in range(len(self.tokens)) if denies(self.tokens, index)]
-        self._denied_from = self._verdicts()
+        self._denied_parts = denied_parts(self.tokens)
 
-    def find(self, phrase: str) -> Hit:
-        """The best place for a phrasing: its words in any order, in one sentence, close together."""
+    def asserts(self, phrase: str) -> bool:
+        """Whether the answer says all of a phrase, and no word that denies stands in the clause before it."""
+        hit = self.find(phrase, denied_within=WHOLE_CLAUSE)
+        return hit.coverage == 1 and not hit.denied
+
+    def find(self, phrase: str, *, denied_within: int = NEGATION_REACH) -> Hit:
+        """The best place for a phrasing: its words in any order, in one sentence, close together.
+
+        A word that denies counts in the same clause, up to ``denied_within`` words before.
+        """
         wanted = _content_words(phrase)
         places = [self._places_of(word) for word in wanted]
         if not any(places):
@@ -95,13 +105,15 @@ class Answer:
             return NOWHERE
         needed = len(wanted) if len(wanted) < SHORTEST_HALF else 1
         negates = any(denies(wanted, index) for index in range(len(wanted)))
+        within = None if negates else denied_within  # a phrasing that negates by itself needs its own negation
         found = sorted((place, number) for number, at in enumerate(places) for place in at)
         best = NOWHERE
         for first in range(len(found)):
             met = self._met(found, first, reach=2 * len(wanted) + SLACK)
             coverage = sum(weights[number] for number in met) / sum(weights)
             if len(met) >= needed and coverage >= HALF_COVERAGE:
-                best = max(best, self._hit(coverage, sorted(met.values()), negates=negates), key=lambda hit: hit.rank)
+                denied = self._denied(sorted(met.values()), within=within)
+                best = max(best, self._hit(coverage, sorted(met.values()), denied=denied), key=lambda hit: hit.rank)
             if best.rank == BEST:
                 break
         return best
@@ -112,7 +124,7 @@ class Answer:
 
     def ways(self, word: Token) -> frozenset[bool]:
         """How the answer uses a word: {False} said, {True} denied, both, or neither where it does not occur."""
-        return frozenset([self._denied([place], negates=False) for place in self._places_of(word)])
+        return frozenset([self._denied([place], within=NEGATION_REACH) for place in self._places_of(word)])
 
     def words(self, wanted: Iterable[Token]) -> tuple[str, ...]:
         """The student's own spellings of these words, in the order in which they first occur."""
@@ -120,20 +132,12 @@ class Answer:
         return tuple(dict.fromkeys(self.tokens[place].word for place in places))
 
     def denies(self, known: set[str]) -> bool:
-        """Whether the answer says "it is false that", or the like, of a sentence made of words that are ``known``."""
-        for sentence, begin in self._denied_from.items():
-            denied = content([later for later in self.tokens[begin:] if later.sentence == sentence])
-            if denied and sum(later.stem in known for later in denied) >= DENIED_SHARE * len(denied):
+        """Whether the answer calls a statement false that is made of words that are ``known``."""
+        for part in self._denied_parts.values():
+            denied = content([self.tokens[place] for place in part])
+            if denied and sum(token.stem in known for token in denied) >= DENIED_SHARE * len(denied):
                 return True
         return False
-
-    def _verdicts(self) -> dict[int, int]:
-        """By sentence, where the part begins of which it is said that it is false."""
-        begins: dict[int, int] = {}
-        for index, token in enumerate(self.tokens):
-            if (begin := after_denial(self.tokens, index)) is not None:
-                begins.setdefault(token.sentence, begin)
-        return begins
 
     def _places_of(self, word: Token) -> list[int]:
         """Where the answer has this word, or a word with a typing mistake that could be it.
@@ -159,17 +163,20 @@ class Answer:
             met.setdefault(number, place)
         return met
 
-    def _hit(self, coverage: float, places: list[int], *, negates: bool) -> Hit:
+    def _hit(self, coverage: float, places: list[int], *, denied: bool) -> Hit:
         words = self.tidied[self.tokens[places[0]].start : self.tokens[places[-1]].end]
-        return Hit(coverage, denied=self._denied(places, negates=negates), words=words)
+        return Hit(coverage, denied=denied, words=words)
 
-    def _denied(self, places: list[int], *, negates: bool) -> bool:
-        """Whether the words at these places are said not to be so; a phrasing that negates by itself needs its own."""
+    def _denied(self, places: list[int], *, within: int | None) -> bool:
+        """Whether the words at these places are said not to be so: as a whole, or by a word ``within`` so many."""
         start, end = places[0], places[-1]
         first, last = self.tokens[start], self.tokens[end]
-        if self._denied_from.get(first.sentence, len(self.tokens)) <= start:
+        called_false = self._denied_parts.get(first.sentence, range(0))
+        if any(place in called_false for place in places):
             return True
-        nearest = bisect_left(self._denials, start - NEGATION_REACH)
+        if within is None:
+            return False
+        nearest = bisect_left(self._denials, start - within)
         near = [self.tokens[i] for i in takewhile(end.__gt__, islice(self._denials, nearest, None)) if i not in places]
         clauses = {first.clause, last.clause}
-        return not negates and any(t.sentence == first.sentence and t.clause in clauses for t in near)
+        return any(t.sentence == first.sentence and t.clause in clauses for t in near)

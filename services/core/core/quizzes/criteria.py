@@ -4,8 +4,8 @@ An idea earns its points when one of its phrasings stands in the answer, in any 
 mistakes, its words close together. A longer phrasing that is met for the larger part earns half; words that the
 question already holds weigh less. Or the whole answer resembles a model answer: that earns half of what it is worth,
 and all of it where no ideas are authored. The better of the two counts. Then gates look at the whole: an echo of the
-question and gibberish earn nothing, an answer about something else at most 1; a bare list of keywords, a denial of an
-idea and a misconception at most 5. Every cap says why.
+question and gibberish earn nothing, an answer in which no idea is spoken of at most 1; a bare list of keywords, a
+denial of an idea and a misconception at most 5. Every cap says why.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,6 @@ from shared_schemas.course import SHORT_ANSWER_POINTS, ShortAnswerKey
 CAP = 5
 OFF_TOPIC_CAP = 1
 GOOD = 7
-
-FEWEST_PARTS = 2  # so many ideas must be met in part, where none is met whole, for an answer to be on the subject
 
 ECHO_SHARE = 0.85
 LIST_SHARE = 0.12
@@ -100,15 +98,16 @@ def _worthless(answer: Answer, hits: list[Hit], key: ShortAnswerKey) -> str | No
 def _caps(answer: Answer, hits: list[Hit], key: ShortAnswerKey, *, denied: bool, lifted: int) -> list[tuple[int, str]]:
     """Limits on the score, each with its reason."""
     caps: list[tuple[int, str]] = []
-    on_topic = any(hit.coverage >= FULL_COVERAGE for hit in hits) or sum(hit.credit > 0 for hit in hits) >= FEWEST_PARTS
+    on_topic = any(hit.credit or hit.coverage >= FULL_COVERAGE for hit in hits)  # an idea is spoken of, if to deny it
     if key.points and not on_topic and lifted <= OFF_TOPIC_CAP:
         caps.append((OFF_TOPIC_CAP, OFF_TOPIC))
     small = sum(token.word in FUNCTION_WORDS for token in answer.tokens)
     if len(answer.tokens) >= LIST_WORDS and small < LIST_SHARE * len(answer.tokens):
         caps.append((CAP, KEYWORDS))
-    if denied or any(hit.denied for hit in hits) or answer.denies(stems_of(key.model_answers)):
+    opposed = any(hit.denied and hit.coverage >= FULL_COVERAGE for hit in hits)
+    if denied or opposed or answer.denies(stems_of(key.model_answers)):
         caps.append((CAP, DENIED))
-    if any((hit := answer.find(phrase)).coverage == 1 and not hit.denied for phrase in key.must_not):
+    if any(map(answer.asserts, key.must_not)):
         caps.append((CAP, MISCONCEPTION))
     return caps
 

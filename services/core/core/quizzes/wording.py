@@ -43,15 +43,12 @@ _FUNCTION_WORDS = """
     there here also just very quite such own some any each s t re ve ll d m
 """
 _DENIALS = "not no never neither nor none nothing nobody without hardly"
-_VERDICTS = "true right correct so case think believe mean say"
-_FALSE = "false untrue wrong incorrect nonsense myth"
 
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 DENIALS = frozenset(_DENIALS.split())
-VERDICTS = frozenset(_VERDICTS.split())
-FALSE = frozenset(_FALSE.split())
-NOT_REALLY = frozenset({"only", "just", "merely", "simply", "necessarily"})  # "not only" denies nothing
-VERDICT_REACH = 4  # "not at all the case that"
+NOT_ALONE = frozenset({"only", "necessarily", "doubt"})  # "not only" and "no doubt" deny nothing
+NOT_MERELY = frozenset({"just", "merely", "simply"})  # nor does "is not just"; but "cannot just" does
+FORBIDDING = frozenset({"can", "could", "should", "must"})
 
 SHORTEST_WITH_TYPO = 5
 ANY_TYPO = 7
@@ -109,18 +106,11 @@ def content(tokens: Sequence[Token]) -> Sequence[Token]:
 
 def denies(tokens: Sequence[Token], index: int) -> bool:
     """Whether the word at ``index`` turns what is said around it into its opposite."""
+    if tokens[index].word not in DENIALS:
+        return False
     following = tokens[index + 1].word if index + 1 < len(tokens) else ""
-    return tokens[index].word in DENIALS and following not in NOT_REALLY
-
-
-def after_denial(tokens: Sequence[Token], index: int) -> int | None:
-    """Where the denied part begins, if at ``index`` stands an "it is false that" or "I do not think that"."""
-    ahead = [token.word for token in tokens[index : index + 1 + VERDICT_REACH]]
-    if "that" not in ahead:
-        return None
-    that = ahead.index("that")
-    found = ahead[0] in FALSE or (ahead[0] in DENIALS and not VERDICTS.isdisjoint(ahead[1:that]))
-    return index + that + 1 if found else None
+    forbids = index > 0 and tokens[index - 1].word in FORBIDDING
+    return following not in NOT_ALONE and (forbids or following not in NOT_MERELY)
 
 
 def near_spellings(wanted: Token, written: dict[str, str]) -> set[str]:

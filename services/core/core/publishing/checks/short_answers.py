@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
-from core.publishing.checks.trials import denied, echoes, keyword_lists, misconceived
+from core.publishing.checks.trials import denied, echoes, keyword_lists, misconceived, refused
 from core.publishing.compile import question_key
 from core.publishing.source import CourseSource, Finding, Location
 from core.publishing.written import WrittenShortAnswer
 from core.quizzes.answers import Answer
-from core.quizzes.criteria import CAP, mark_short_answer
+from core.quizzes.criteria import CAP, GOOD, MISCONCEPTION, ShortMark, mark_short_answer
+from core.quizzes.wording import content, read
 from shared_schemas.course import SHORT_ANSWER_POINTS, ShortAnswerKey
-
-DENIALS_TRIED = 2  # of each model answer: they stand for the others, and a large course is tried out soon
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,18 @@ class Item:
     question: WrittenShortAnswer
     key: ShortAnswerKey
 
+    def mark(self, text: str) -> ShortMark:
+        """What a student would get for the text, and be told."""
+        return mark_short_answer(text, question=self.question.text, key=self.key)
+
     def score(self, text: str) -> int:
         """What a student would get for the text, 0 to 10."""
-        return mark_short_answer(text, question=self.question.text, key=self.key).score
+        return self.mark(text).score
+
+    def lost(self, mark: ShortMark) -> str:
+        """Why a mark is not higher."""
+        points = [point.point_id for point in self.key.points if point.missing in mark.missing]
+        return f"not found: {', '.join(points)}" if points else mark.feedback
 
     def overrates(self, text: str) -> bool:
         """Whether a text that deserves at most half would get more."""
@@ -46,6 +54,7 @@ def check_short_answers(source: CourseSource) -> Iterator[Finding]:
                 yield source.error(item.file, (*item.place, "points"), message)
             else:
                 yield from _model_answers(source, item)
+                yield from _explanation(source, item)
             yield from _parts(source, item)
             yield from _undeserved(source, item)
             own = [(other, text) for other in items if other is not item for text in other.question.model_answers]
@@ -65,21 +74,27 @@ def _model_answers(source: CourseSource, item: Item) -> Iterator[Finding]:
         place = (*item.place, "model_answers", number)
         if text in item.question.model_answers[:number]:
             yield source.error(item.file, place, "the same model answer stands here twice")
-        banned = next((phrase for phrase in item.question.must_not if _says(text, item, phrase)), None)
+        banned = next(filter(Answer(text, item.question.text).asserts, item.question.must_not), None)
         if banned:
             yield source.error(item.file, place, f"this model answer holds the must_not phrase “{banned}”")
             continue
-        mark = mark_short_answer(text, question=item.question.text, key=item.key)
+        mark = item.mark(text)
         if mark.score != SHORT_ANSWER_POINTS:
-            lost = [point.point_id for point in item.key.points if point.missing in mark.missing]
-            why = f"not found: {', '.join(lost)}" if lost else mark.feedback
-            message = f"this model answer earns {mark.score} of {SHORT_ANSWER_POINTS}; {why}"
+            message = f"this model answer earns {mark.score} of {SHORT_ANSWER_POINTS}; {item.lost(mark)}"
             yield source.error(item.file, place, message)
 
 
-def _says(text: str, item: Item, phrase: str) -> bool:
-    hit = Answer(text, item.question.text).find(phrase)
-    return hit.coverage == 1 and not hit.denied
+def _explanation(source: CourseSource, item: Item) -> Iterator[Finding]:
+    """What students are told afterwards: who says the same must pass."""
+    mark = item.mark(item.question.explanation)
+    if mark.score < GOOD:
+        message = f"as an answer, the explanation earns {mark.score} of {SHORT_ANSWER_POINTS}, less than {GOOD}"
+        yield source.error(item.file, (*item.place, "explanation"), f"{message}; {item.lost(mark)}")
+
+
+def _says_no_more_than(question: str, phrasing: str) -> bool:
+    """Whether every word of a phrasing that carries meaning stands in the question already."""
+    return {word.stem for word in content(read(phrasing))} <= {word.stem for word in content(read(question))}
 
 
 def _parts(source: CourseSource, item: Item) -> Iterator[Finding]:
@@ -90,14 +105,29 @@ def _parts(source: CourseSource, item: Item) -> Iterator[Finding]:
         if point.id in seen:
             yield source.error(item.file, (*place, "id"), f"point id {point.id} is used twice in this question")
         seen.add(point.id)
+        for place_in_list, phrasing in enumerate(point.phrasings):
+            if _says_no_more_than(item.question.text, phrasing):
+                message = f"“{phrasing}” is made of words of the question: who repeats it would earn points"
+                yield source.error(item.file, (*place, "phrasings", place_in_list), message)
         hint = Answer(point.missing, item.question.text)
         told = next((phrasing for phrasing in point.phrasings if hint.find(phrasing).credit), None)
         if told:
             message = f"the hint tells the answer: as one, it earns points for “{told}”"
             yield source.error(item.file, (*place, "missing"), message)
+    yield from _must_not(source, item)
+
+
+def _must_not(source: CourseSource, item: Item) -> Iterator[Finding]:
+    """Phrases that marking cannot find, or finds also in answers that speak against them."""
     for number, answer in misconceived(item.key):
         if item.overrates(answer):
             message = "marking does not find this phrase in an answer that holds it"
+            yield source.error(item.file, (*item.place, "must_not", number), message)
+    blamed: set[int] = set()
+    for number, answer in refused(item.key):
+        if number not in blamed and MISCONCEPTION in item.mark(answer).feedback:
+            blamed.add(number)
+            message = f"marking takes a refusal of this phrase for the misconception: “{answer}”"
             yield source.error(item.file, (*item.place, "must_not", number), message)
 
 
@@ -110,7 +140,7 @@ def _undeserved(source: CourseSource, item: Item) -> Iterator[Finding]:
         message = f"a bare list of keywords earns {item.score(listed)} points: “{listed}”"
         yield source.error(item.file, (*item.place, "points"), message)
     for number, answer in enumerate(item.question.model_answers):
-        if opposite := next(filter(item.overrates, islice(denied(answer), DENIALS_TRIED)), None):
+        if opposite := next(filter(item.overrates, denied(answer)), None):
             message = f"the opposite of this model answer earns {item.score(opposite)} points: “{opposite}”"
             yield source.error(item.file, (*item.place, "model_answers", number), message)
 
