@@ -29,6 +29,9 @@ NEGATING = UNTRUE | AGAINST | MISTAKE
 POINTING = frozenset({"this", "that", "these", "those"})
 SWEEPING = frozenset({"none", "nothing", "all", "everything", "both", "neither"})
 COPULA = frozenset({"is", "was", "are", "were", "would", "s"})
+SMALL = FUNCTION_WORDS | DENIALS
+TELLING = JUDGING | MISTAKE | FILLING
+REACH = 12  # words of which the longest verdict is made; no answer of a thousand "that" takes long
 
 
 def denied_parts(tokens: Sequence[Token]) -> dict[int, range]:
@@ -62,7 +65,7 @@ def _after_opening(tokens: Sequence[Token], first: int, end: int) -> int | None:
 
 def _back_over_verdict(tokens: Sequence[Token], place: int, first: int) -> Iterator[Token]:
     """The words just before ``place``, in its clause, of which a verdict can be made."""
-    for before in range(place - 1, first - 1, -1):
+    for before in range(place - 1, max(first, place - REACH) - 1, -1):
         if not _of_verdict(tokens[before]) or tokens[before].clause != tokens[place].clause:
             return
         yield tokens[before]
@@ -70,7 +73,7 @@ def _back_over_verdict(tokens: Sequence[Token], place: int, first: int) -> Itera
 
 def _before_closing(tokens: Sequence[Token], first: int, end: int) -> int | None:
     """Where a statement ends that is closed by "which is not the case" or the like."""
-    for place in range(end - 1, first, -1):
+    for place in range(end - 1, max(first, end - REACH), -1):
         closing = tokens[place + 1 : end]
         if tokens[place].word in POINTING | {"which"} and closing and closing[0].word in COPULA:
             judges = any(token.stem in BELIEF | AGAINST for token in closing)  # "which is not true" is said of things
@@ -91,7 +94,7 @@ def _judges_the_last(sentence: Sequence[Token]) -> bool:
 
 
 def _of_verdict(token: Token) -> bool:
-    return token.word in FUNCTION_WORDS | DENIALS or token.stem in JUDGING | MISTAKE | FILLING
+    return token.word in SMALL or token.stem in TELLING
 
 
 def _negates(verdict: Sequence[Token]) -> bool:
