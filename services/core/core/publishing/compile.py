@@ -43,7 +43,7 @@ from shared_schemas.course import (
 
 WORDS_PER_MINUTE = 200
 VERSION_DIGITS = 16
-FORMAT = 2  # raised when the objects change shape, so that the same course gets a new version
+UNNAMED = "unnamed"  # the version's name in the objects that it is a digest of
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,14 @@ def reading_minutes(text: str) -> int:
 
 
 def compile_course(written: WrittenCourse) -> CompiledCourse:
-    """Every object of the published course. The version is a digest of what was written."""
-    digest = hashlib.sha256(f"{FORMAT}\n{written.model_dump_json()}".encode()).hexdigest()
-    version = digest[:VERSION_DIGITS]
+    """Every object of the published course. The version is a digest of them all."""
+    digest = hashlib.sha256()
+    for key, body in sorted(_compile(written, UNNAMED).versioned.items()):
+        digest.update(f"{key} {len(body)}\n".encode() + body)
+    return _compile(written, digest.hexdigest()[:VERSION_DIGITS])
+
+
+def _compile(written: WrittenCourse, version: str) -> CompiledCourse:
     course = _map(written, version)
     updated_at = datetime.combine(written.facts.reviewed_on, time(), UTC)
     faces: dict[str, BaseModel] = {}
