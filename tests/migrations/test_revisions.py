@@ -1,5 +1,7 @@
 """The one history: names, both directions, and least privilege."""
 
+from datetime import UTC, datetime
+
 import asyncpg
 import pytest
 
@@ -117,5 +119,24 @@ async def test_a_service_cannot_touch_what_is_not_its_own(postgres: Database, ro
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_time_that_was_credited_before_there_was_one_clock_is_not_credited_again(servers: Servers) -> None:
+    database = servers.new_database()
+    servers.stack.alembic_on(database.owner_url, "downgrade", "009_grade_reviews")
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        await connection.execute(
+            """INSERT INTO students (email, password_hash) VALUES ('reader@example.com', ''), ('new@example.com', '');
+               INSERT INTO chapter_progress (student_id, chapter_id, time_spent_seconds, last_activity_at)
+               SELECT student_id, read.* FROM students, (VALUES ('a', 60, timestamptz '2026-03-01 12:00+00'),
+                   ('b', 9, '2026-03-02 12:00+00'), ('c', 0, '2026-03-03 12:00+00')) AS read
+               WHERE email LIKE 'reader%'"""
+        )
+        servers.stack.alembic_on(database.owner_url, "upgrade", "head")
+        rows = await connection.fetch("SELECT time_credited_until FROM students ORDER BY email")
+        assert [row[0] for row in rows] == [None, datetime(2026, 3, 2, 12, tzinfo=UTC)]
     finally:
         await connection.close()

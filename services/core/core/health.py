@@ -11,7 +11,7 @@ from core.routing import router as new_router
 from core.security import RequestSettings
 from shared_schemas.health import Health, Readiness
 
-NEEDED_REVISION = "008_activity_zones"
+NEEDED_REVISION = "010_credited_time"
 
 router = new_router("/api/v1/health", "health")
 

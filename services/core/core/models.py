@@ -32,7 +32,10 @@ def _student(*, primary_key: bool = False, index: bool = False) -> Mapped[UUID]:
 
 
 class Student(Base):
-    """An account. `role` is student or admin, `subscription_tier` what was bought."""
+    """An account. `role` is student or admin, `subscription_tier` what was bought.
+
+    ``time_credited_until``: no reading time before this moment is credited any more; null before the first.
+    """
 
     __tablename__ = "students"
     __table_args__ = (
@@ -54,6 +57,7 @@ class Student(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     email_verified_at: Mapped[datetime | None]
+    time_credited_until: Mapped[datetime | None]
 
 
 class SignInSession(Base):

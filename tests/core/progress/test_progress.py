@@ -1,6 +1,5 @@
-"""Progress over HTTP: sections, time by the wall clock, completion, where to go on, streaks and milestones."""
+"""Progress over HTTP: sections, completion, where to go on, streaks and milestones."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -112,38 +111,6 @@ async def test_resuming(client: httpx.AsyncClient, student: Student, app: FastAP
     assert (await get(client, student))["resume"] == {"chapter_id": FIRST, "section_id": None}
     await take(client, student, FIRST)
     assert (await get(client, student))["resume"] is None, "what is left is locked"
-
-
-async def test_a_first_report_brings_at_most_half_an_hour(client: httpx.AsyncClient, student: Student) -> None:
-    state = await put(client, student, section_id=ONE, time_spent_seconds=86_400)
-    assert state["time_credited_seconds"] == state["time_spent_seconds"] == 1800
-
-
-async def test_time_counts_as_far_as_the_wall_clock_allows(
-    client: httpx.AsyncClient, student: Student, app: FastAPI
-) -> None:
-    start = datetime.now(UTC)
-    reports = [(0, 60, 60), (100, 90, 90), (130, 500, 30), (130, 10, 0), (90, 10, 0), (131, 0, 0), (140, 9, 9)]
-    total = 0
-    for seconds, reported, credited in reports:
-        with at(app, start + timedelta(seconds=seconds)):
-            state = await put(client, student, section_id=ONE, time_spent_seconds=reported)
-        total += credited
-        assert (state["time_credited_seconds"], state["time_spent_seconds"]) == (credited, total), seconds
-
-
-async def test_two_devices_at_once_cannot_count_the_same_minute_twice(
-    client: httpx.AsyncClient, owner: asyncpg.Connection, student: Student
-) -> None:
-    await put(client, student, section_id=ONE)
-    await owner.execute(
-        "UPDATE chapter_progress SET last_activity_at = now() - interval '10 minutes' WHERE student_id = $1::uuid",
-        student.student_id,
-    )
-    states = await asyncio.gather(*(put(client, student, section_id=ONE, time_spent_seconds=600) for _ in range(6)))
-    assert 600 <= sum(state["time_credited_seconds"] for state in states) <= 630
-    [section] = await owner.fetch("SELECT * FROM section_progress WHERE student_id = $1::uuid", student.student_id)
-    assert 600 <= section["time_spent_seconds"] <= 630
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,21 @@ missed, whatever chapters they touch.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.content import PublishedCourse
 from core.database import driver
 from core.errors import InvalidFields
-from core.models import ActivityDay, ChapterProgress, MilestoneReached, SectionProgress
+from core.models import ActivityDay, ChapterProgress, MilestoneReached, SectionProgress, Student
 from core.progress import streaks
 from core.security import Unauthorized
 
-FIRST_REPORT_SECONDS = 30 * 60
+FIRST_REPORT = timedelta(minutes=30)
 
 HOLD = "SELECT timezone FROM students WHERE student_id = $1 FOR NO KEY UPDATE"
 RECORD_ATTEMPT = """
@@ -98,15 +98,12 @@ async def record_reading(
 ) -> Recorded:
     """A student read in a chapter. Raises InvalidFields.
 
-    Of the seconds reported no more count than have passed since the last activity in this chapter, by the clock on the
-    wall; a first report may bring up to thirty minutes, for nobody knows when it began. A completed section stays so.
+    Of the seconds reported no more count than the clock on the wall allows. A completed section stays so.
     """
     _check_section(course, chapter_id, section_id, completed=completed)
     timezone = await hold_student(session, student_id)
-    last = await _chapter(session, student_id, chapter_id)
-    allowed = FIRST_REPORT_SECONDS if last is None else int((now - last.last_activity_at).total_seconds())
-    credited = max(0, min(time_spent_seconds, allowed))
-    await _record_chapter(session, student_id, chapter_id, section_id=section_id, seconds=credited, now=now)
+    credited = await _credit_time(session, student_id, reported=time_spent_seconds, now=now)
+    best = await _record_chapter(session, student_id, chapter_id, section_id=section_id, seconds=credited, now=now)
     if section_id is not None:
         await _record_section(
             session,
@@ -120,7 +117,7 @@ async def record_reading(
     milestones = await _record_day(
         session, student_id=student_id, course=course, timezone=timezone, just_completed=False, now=now
     )
-    return Recorded(last.best_quiz_score if last else None, credited, milestones)
+    return Recorded(best, credited, milestones)
 
 
 def _check_section(course: PublishedCourse, chapter_id: str, section_id: str | None, *, completed: bool) -> None:
@@ -133,18 +130,26 @@ def _check_section(course: PublishedCourse, chapter_id: str, section_id: str | N
         raise InvalidFields({"section_id": f"the chapter has no such section; it has {', '.join(known)}"})
 
 
-async def _chapter(session: AsyncSession, student_id: UUID, chapter_id: str) -> Row[datetime, int | None] | None:
-    found = await session.execute(
-        select(ChapterProgress.last_activity_at, ChapterProgress.best_quiz_score).where(
-            ChapterProgress.student_id == student_id, ChapterProgress.chapter_id == chapter_id
-        )
-    )
-    return found.one_or_none()
+async def _credit_time(session: AsyncSession, student_id: UUID, *, reported: int, now: datetime) -> int:
+    """How many of the seconds reported count: no more than have passed since time was last credited in any chapter.
+
+    A first report may bring up to thirty minutes, for nobody knows when it began, but none from before the account.
+    A report that credits nothing leaves the time before it open for the next. The student's row is held.
+    """
+    this_student = Student.student_id == student_id
+    found = await session.execute(select(Student.time_credited_until, Student.created_at).where(this_student))
+    until, account_made = found.one()
+    since = until or max(account_made, now - FIRST_REPORT)
+    credited = max(0, min(reported, int((now - since).total_seconds())))
+    if credited:
+        await session.execute(update(Student).where(this_student).values(time_credited_until=now))
+    return credited
 
 
 async def _record_chapter(
     session: AsyncSession, student_id: UUID, chapter_id: str, *, section_id: str | None, seconds: int, now: datetime
-) -> None:
+) -> int | None:
+    """Add the seconds to the chapter; returns its best quiz score."""
     new = insert(ChapterProgress).values(
         student_id=student_id,
         chapter_id=chapter_id,
@@ -154,7 +159,7 @@ async def _record_chapter(
         last_activity_at=now,
     )
     old = ChapterProgress
-    await session.execute(
+    best: int | None = await session.scalar(
         new.on_conflict_do_update(
             index_elements=[old.student_id, old.chapter_id],
             set_={
@@ -162,8 +167,9 @@ async def _record_chapter(
                 "last_section_id": func.coalesce(new.excluded.last_section_id, old.last_section_id),
                 "last_activity_at": func.greatest(old.last_activity_at, new.excluded.last_activity_at),
             },
-        )
+        ).returning(old.best_quiz_score)
     )
+    return best
 
 
 async def _record_section(
