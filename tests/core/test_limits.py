@@ -81,3 +81,12 @@ async def test_a_lease_outlives_redis_and_then_all_may_come(settings: Settings, 
     limits._cache = gone
     assert await spend(limits, student_id, 12) == [*range(998, 989, -1), 990, 990, 990]
     await gone.close()
+
+
+async def test_to_look_takes_nothing(settings: Settings, cache: Cache) -> None:
+    student_id = uuid4()
+    busy, other = limited(settings, cache, free=2), limited(settings, cache, free=2)
+    looks = [(await busy.look(student_id, tier="free", now=NOON)).remaining for _ in range(3)]
+    assert looks == [2, 2, 2]
+    assert await spend(busy, student_id, 3) == [1, 0, None]
+    assert (await other.look(student_id, tier="free", now=NOON)).remaining == 0

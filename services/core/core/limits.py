@@ -59,6 +59,15 @@ class _Lease:
     left: int = 0
     asked: datetime = LONG_AGO
 
+    def limited(self, hour: int, tier: SubscriptionTier) -> RateLimit:
+        """What the student has left: all that nobody has counted yet, and what is leased here."""
+        remaining = self.limit - self.counted + self.left
+        return RateLimit(limit=self.limit, remaining=remaining, reset=(hour + 1) * HOUR_SECONDS, tier=tier)
+
+
+def _key(student_id: UUID, hour: int) -> str:
+    return f"hourly:{student_id}:{hour}"
+
 
 class Limits:
     """Counts the requests of each student and hour, over all processes, without asking Redis for each.
@@ -76,19 +85,27 @@ class Limits:
 
     async def take(self, student_id: UUID, *, tier: SubscriptionTier, now: datetime) -> tuple[RateLimit, bool]:
         """Count one request. What is left of the hour, and whether this request is still within it."""
-        limit = self._settings.hourly_limit_free if tier == "free" else self._settings.hourly_limit_premium
         hour = int(now.timestamp()) // HOUR_SECONDS
-        lease = self._lease(student_id, hour=hour, limit=limit)
+        lease = self._lease(student_id, hour=hour, tier=tier)
         counting = True
         if lease.left == 0 or now - lease.asked > LEASE_LIFETIME:
             lease.asked = now
-            counting = await self._renew(lease, f"hourly:{student_id}:{hour}")
+            counting = await self._renew(lease, _key(student_id, hour))
         within = lease.left > 0 or not counting
         lease.left = max(0, lease.left - 1)
-        remaining = limit - lease.counted + lease.left
-        return RateLimit(limit=limit, remaining=remaining, reset=(hour + 1) * HOUR_SECONDS, tier=tier), within
+        return lease.limited(hour, tier), within
 
-    def _lease(self, student_id: UUID, *, hour: int, limit: int) -> _Lease:
+    async def look(self, student_id: UUID, *, tier: SubscriptionTier, now: datetime) -> RateLimit:
+        """What is left of the hour, without taking any of it."""
+        hour = int(now.timestamp()) // HOUR_SECONDS
+        lease = self._lease(student_id, hour=hour, tier=tier)
+        counted = await self._cache.count(_key(student_id, hour), by=0, lifetime_seconds=HOUR_SECONDS)
+        if counted is not None:
+            lease.counted = min(counted, lease.limit)
+        return lease.limited(hour, tier)
+
+    def _lease(self, student_id: UUID, *, hour: int, tier: SubscriptionTier) -> _Lease:
+        limit = self._settings.hourly_limit_free if tier == "free" else self._settings.hourly_limit_premium
         if hour != self._hour:
             self._hour = hour
             self._leases.clear()

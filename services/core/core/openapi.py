@@ -8,7 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from core.routing import PageRoute
-from core.security import current_learner
+from core.security import current_learner, leaving_learner
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "The access_token of POST /api/v1/auth/login"}
 
@@ -31,4 +31,4 @@ def describe_sign_in(app: FastAPI, routers: Iterable[APIRouter]) -> None:
 
 
 def _signs_in(dependant: Dependant) -> bool:
-    return dependant.call is current_learner or any(map(_signs_in, dependant.dependencies))
+    return dependant.call in (current_learner, leaving_learner) or any(map(_signs_in, dependant.dependencies))

@@ -140,6 +140,18 @@ async def current_learner(request: Request, now: Now) -> Learner:
 CurrentLearner = Annotated[Learner, Depends(current_learner)]
 
 
+async def leaving_learner(request: Request, now: Now) -> Learner:
+    """The signed-in student, also where nothing is left of the hour: whoever spent it cannot keep its owner out."""
+    state = request.app.state
+    learner = await resolve(state.memory, bearer(request), settings=state.settings)
+    tier = learner.effective_tier(now)
+    request.state.rate_limit = await state.limits.look(learner.student_id, tier=tier, now=now)
+    return learner
+
+
+LeavingLearner = Annotated[Learner, Depends(leaving_learner)]
+
+
 async def admin_learner(learner: CurrentLearner) -> Learner:
     """A course operator."""
     if learner.role != "admin":

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from migrations.grants import CORE_ROLE, GRANTS
-from tests.core.accounts.conftest import AUTH, House
-from tests.core.conftest import PASSWORD, Student
+from tests.core.accounts.conftest import AUTH, House, client_of
+from tests.core.conftest import PASSWORD, Student, running
 from tests.core.oauth.browsing import Browser, grant, register
 
 TEXT_TYPES = ("text", "jsonb", "json", "bytea", "character varying", "uuid", "ARRAY", "name")
@@ -185,6 +185,26 @@ async def test_a_deleted_account_is_gone_at_once(house: House) -> None:
     again = await house.post("/register", {"email": student.email, "password": PASSWORD})
     assert again.status_code == 201
     assert again.json()["user_id"] != student.student_id
+
+
+async def test_who_has_spent_the_hour_cannot_keep_the_owner_from_leaving(house: House) -> None:
+    """A stolen token may use up the hourly limit; signing out, a new password and leaving do not ask for it."""
+    people = [await house.register() for _ in range(3)]
+    few = house.settings.model_copy(update={"hourly_limit_free": 2})
+    change = {"current_password": PASSWORD, "new_password": f"{PASSWORD}, another"}
+    async with running(few) as app, client_of(app) as client:
+        for student in people:
+            spent = [await client.get(f"{AUTH}/me", headers=student.headers) for _ in range(3)]
+            assert [answer.status_code for answer in spent] == [200, 200, 429]
+        out, changing, leaving = (student.headers for student in people)
+        answers = [
+            await client.post(f"{AUTH}/logout", headers=out),
+            await client.post(f"{AUTH}/password/change", json=change, headers=changing),
+            await client.request("DELETE", f"{AUTH}/me", json={"password": PASSWORD}, headers=leaving),
+        ]
+    assert [answer.status_code for answer in answers] == [204] * 3
+    assert {answer.headers["X-RateLimit-Remaining"] for answer in answers} == {"0"}
+    assert not any([await house.works(student) for student in people])
 
 
 @pytest.mark.parametrize(

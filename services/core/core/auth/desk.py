@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from core.auth.passwords import Passwords
 from core.database import Database, RequestDatabase
-from core.security import CurrentLearner, RequestSettings
+from core.security import LeavingLearner, RequestSettings
 from core.settings import Settings
 
 IPV6_NETWORK_BITS = 64  # what one household or one server gets of IPv6 counts as one address
@@ -52,4 +52,5 @@ SignInDesk = Annotated[Desk, Depends(request_desk)]
 
 
 # Resolving a learner gives its connection back, so what follows may hash a password, which takes long.
-LearnerAtDesk = CurrentLearner
+# Their guesses are throttled, and the hourly limit is not asked: it may be a thief who has spent it.
+LearnerAtDesk = LeavingLearner

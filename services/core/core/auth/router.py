@@ -11,7 +11,7 @@ from core.clock import Now
 from core.database import Session
 from core.idempotency import ClientKey, Effect, digest, run_once
 from core.routing import router as new_router
-from core.security import CurrentLearner, RequestSettings
+from core.security import CurrentLearner, LeavingLearner, RequestSettings
 from shared_schemas.accounts import (
     AccountDeletion,
     AccountExport,
@@ -72,7 +72,7 @@ async def refresh(request: RefreshRequest, session: Session, settings: RequestSe
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
-async def logout(learner: CurrentLearner, session: Session) -> Response:
+async def logout(learner: LeavingLearner, session: Session) -> Response:
     """End the session of this token."""
     await sessions.revoke(session, session_id=learner.session_id)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
