@@ -13,7 +13,7 @@ SECONDS_A_DAY = 86_400
 
 
 class ProgressUpdate(Request):
-    """What a student did in a chapter.
+    """What a student did in a chapter: a section they were in, the time they spent, or both.
 
     ``completed`` speaks of the section named by ``section_id`` and is never taken back by a later false.
     ``time_spent_seconds`` is an increment: seconds since the last report.

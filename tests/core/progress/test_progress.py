@@ -121,6 +121,8 @@ async def test_resuming(client: httpx.AsyncClient, student: Student, app: FastAP
         ({"section_id": "x" * 5000}, "section_id"),
         ({"section_id": 7}, "section_id"),
         ({"completed": True}, "section_id"),
+        ({}, "section_id"),
+        ({"completed": False, "time_spent_seconds": 0}, "section_id"),
         ({"section_id": ONE, "completed": "yes"}, "completed"),
         ({"section_id": ONE, "time_spent_seconds": -1}, "time_spent_seconds"),
         ({"section_id": ONE, "time_spent_seconds": 86_401}, "time_spent_seconds"),

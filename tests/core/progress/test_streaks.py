@@ -163,5 +163,9 @@ def test_there_is_always_a_kind_word(days: set[date]) -> None:
 def test_a_kind_word_fits_the_streak() -> None:
     words = {encouragement(counted([TODAY - n * DAY for n in range(length)], TODAY), TODAY) for length in range(5)}
     assert len(words) == 5
-    assert "welcome back" in encouragement(StreakFacts(0, 4, TODAY - 9 * DAY), TODAY).lower()
+    run, one_day = (encouragement(StreakFacts(0, longest, TODAY - 9 * DAY), TODAY) for longest in (4, 1))
+    assert run.startswith("Welcome back! Your 4-day run stays yours")
+    assert one_day.startswith("Welcome back!")
+    assert "new one" not in one_day, "there was no run that another could follow"
+    assert "Finish a section or take a quiz" in encouragement(StreakFacts(0, 0, None), TODAY)
     assert streaks.STREAK_TARGETS == (3, 7, 14, 30)

@@ -100,6 +100,8 @@ async def record_reading(
 
     Of the seconds reported no more count than the clock on the wall allows. A completed section stays so.
     """
+    if section_id is None and not completed and not time_spent_seconds:
+        raise InvalidFields({"section_id": "name a section, or report time_spent_seconds: there is nothing here yet"})
     _check_section(course, chapter_id, section_id, completed=completed)
     timezone = await hold_student(session, student_id)
     credited = await _credit_time(session, student_id, reported=time_spent_seconds, now=now)

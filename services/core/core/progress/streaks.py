@@ -118,10 +118,13 @@ def next_goal(all_goals: Collection[Goal], achieved: Collection[str], measures: 
 def encouragement(streak: StreakFacts, today: date) -> str:
     """A kind sentence or two that fit the streak; a broken one is never held against anybody."""
     if streak.last_day is None:
-        return "Every course starts with one small step. Read a section or try a quiz, and your first day is made."
+        return "Every course starts with one small step. Finish a section or take a quiz, and your first day is made."
     if streak.current == 0:
-        best = f"Your {streak.longest}-day run stays yours" if streak.longest > 1 else "What you learned stays yours"
-        return f"Welcome back! {best}, and today is a good day to begin a new one."
+        if streak.longest > 1:
+            kept, today_is_for = f"Your {streak.longest}-day run stays yours", "to begin a new one"
+        else:
+            kept, today_is_for = "What you learned stays yours", "to go on"
+        return f"Welcome back! {kept}, and today is a good day {today_is_for}."
     done_today = streak.last_day >= today
     if streak.current == 1:
         return "A good start: day one is done." if done_today else "You learned yesterday. One section today makes two."
