@@ -1,9 +1,10 @@
 """Entitlement: what a subscription opens, what there is to buy, and how an operator sets it."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, ValidationInfo, field_validator
 
 from shared_schemas.claims import SubscriptionTier
 from shared_schemas.course import Tier
@@ -41,8 +42,9 @@ class Plan(Response):
 
 
 class AccessStatus(Response):
-    """What a student may read now. ``subscription_tier`` is what the subscription is worth now."""
+    """What a student may read now, in words too. ``subscription_tier`` is what the subscription is worth now."""
 
+    message: str
     subscription_tier: SubscriptionTier
     subscription_expires_at: AwareDatetime | None
     expired: bool
@@ -66,10 +68,17 @@ class UpgradeOffer(Response):
 
 
 class SubscriptionChangeRequest(Request):
-    """The entitlement to set; without an expiry it runs until it is changed."""
+    """The entitlement to set; an expiry of null means until it is changed, and is never taken for granted."""
 
     subscription_tier: SubscriptionTier
-    subscription_expires_at: Instant | None = None
+    subscription_expires_at: Instant | None
+
+    @field_validator("subscription_expires_at")
+    @classmethod
+    def _free_has_no_end(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        if value is not None and info.data.get("subscription_tier") == "free":
+            raise ValueError("free does not run out: null is expected with it")
+        return value
 
 
 class Subscription(Response):

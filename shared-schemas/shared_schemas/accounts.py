@@ -80,7 +80,10 @@ class RefreshRequest(Request):
 
 
 class Profile(Response):
-    """An account as its owner sees it; ``user_id`` and ``student_id`` are the same."""
+    """An account as its owner sees it; ``user_id`` and ``student_id`` are the same.
+
+    ``subscription_tier`` is what the subscription is worth now; its expiry stays readable when it has passed.
+    """
 
     user_id: UUID
     student_id: UUID

@@ -13,6 +13,11 @@ Role = Literal["student", "admin"]
 Audience = Literal["api", "app"]
 
 
+def effective_tier(bought: SubscriptionTier, expires_at: datetime | None, now: datetime) -> SubscriptionTier:
+    """What a subscription is worth at ``now``: ``free`` once it has run out."""
+    return "free" if expires_at is not None and expires_at <= now else bought
+
+
 class Learner(Response):
     """A bearer token resolved: a live session of a student, with the entitlement of this moment.
 
@@ -28,8 +33,12 @@ class Learner(Response):
 
     def effective_tier(self, now: datetime) -> SubscriptionTier:
         """The tier that counts at ``now``: ``free`` once the subscription has run out."""
+        return effective_tier(self.subscription_tier, self.subscription_expires_at, now)
+
+    def ended_at(self, now: datetime) -> datetime | None:
+        """When a paid subscription ran out, if it has by ``now``."""
         expires = self.subscription_expires_at
-        return "free" if expires is not None and expires <= now else self.subscription_tier
+        return expires if self.effective_tier(now) != self.subscription_tier else None
 
 
 class ResolveRequest(Request):

@@ -27,6 +27,39 @@ async def test_access_says_what_is_open_and_what_would_open_the_rest(
     assert prices == {"premium": (9.99, 99.99), "pro": (19.99, None)}
 
 
+async def test_a_subscription_that_has_ended_is_spoken_of(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    student = await sign_up("premium", expires_at=datetime(2026, 3, 9, 23, 30, tzinfo=UTC))
+    words = "Your subscription ended on 9 March 2026 (UTC). Your progress and your results are kept. "
+    locked = (await client.get("/api/v1/chapters/03-third", headers=student.headers)).json()["error"]
+    assert locked["message"].startswith(words)
+    assert locked["details"]["subscription_ended_at"] == "2026-03-09T23:30:00+00:00"
+    for name in ("check", "upgrade"):
+        answer = (await client.get(f"/api/v1/access/{name}", headers=student.headers)).json()
+        assert answer["message"].startswith(words), name
+        assert answer["subscription_expires_at"] == "2026-03-09T23:30:00Z"
+    account = (await client.get("/api/v1/auth/me", headers=student.headers)).json()
+    assert (account["subscription_tier"], account["subscription_expires_at"]) == ("free", "2026-03-09T23:30:00Z")
+
+
+@pytest.mark.parametrize(("tier", "expires"), [("free", None), ("premium", FUTURE), ("pro", None)])
+async def test_nothing_is_said_to_have_ended_that_has_not(
+    client: httpx.AsyncClient, sign_up: SignUp, tier: str, expires: str | None
+) -> None:
+    student = await sign_up(tier, expires_at=datetime.fromisoformat(expires) if expires else None)
+    for name in ("check", "upgrade"):
+        assert "ended" not in (await client.get(f"/api/v1/access/{name}", headers=student.headers)).text, name
+    assert "subscription_ended_at" not in (await client.get("/api/v1/chapters/03-third", headers=student.headers)).text
+    account = (await client.get("/api/v1/auth/me", headers=student.headers)).json()
+    assert account["subscription_tier"] == tier
+
+
+async def test_core_promises_no_count_that_another_service_sets(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    student = await sign_up()
+    plans = (await client.get("/api/v1/access/upgrade", headers=student.headers)).json()["plans"]
+    sold = " ".join(benefit for plan in plans for benefit in plan["benefits"]).lower()
+    assert not any(number in sold.split() for number in ("ten", "twenty", "10", "20"))
+
+
 @pytest.mark.parametrize(("tier", "left"), [("free", ["premium", "pro"]), ("premium", ["pro"]), ("pro", [])])
 async def test_the_offer_names_the_plans_above(
     client: httpx.AsyncClient, sign_up: SignUp, tier: str, left: list[str]
@@ -76,12 +109,14 @@ UNREPRESENTABLE = "9999-12-31T23:59:59-14:00"  # in UTC it is beyond the last ye
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({}, "subscription_tier"),
-        ({"subscription_tier": "gold"}, "subscription_tier"),
+        ({"subscription_expires_at": None}, "subscription_tier"),
+        ({"subscription_tier": "gold", "subscription_expires_at": FUTURE}, "subscription_tier"),
         ({"subscription_tier": "pro", "subscription_expires_at": "2030-01-01T00:00:00"}, "subscription_expires_at"),
         ({"subscription_tier": "pro", "subscription_expires_at": UNREPRESENTABLE}, "subscription_expires_at"),
         ({"subscription_tier": "pro", "subscription_expires_at": 1e300}, "subscription_expires_at"),
-        ({"subscription_tier": "pro", "role": "admin"}, "role"),
+        ({"subscription_tier": "pro", "subscription_expires_at": None, "role": "admin"}, "role"),
+        ({"subscription_tier": "premium"}, "subscription_expires_at"),
+        ({"subscription_tier": "free", "subscription_expires_at": FUTURE}, "subscription_expires_at"),
     ],
 )
 async def test_a_bad_change_names_its_field(
@@ -95,7 +130,8 @@ async def test_a_bad_change_names_its_field(
 
 async def test_an_unknown_student_is_a_404(client: httpx.AsyncClient, sign_up: SignUp) -> None:
     admin = await sign_up(role="admin")
-    answer = await client.put(path(uuid4()), json={"subscription_tier": "pro"}, headers=admin.headers)
+    change = {"subscription_tier": "pro", "subscription_expires_at": None}
+    answer = await client.put(path(uuid4()), json=change, headers=admin.headers)
     assert answer.status_code == 404
-    odd = await client.put(path("not-an-id"), json={"subscription_tier": "pro"}, headers=admin.headers)
+    odd = await client.put(path("not-an-id"), json=change, headers=admin.headers)
     assert odd.status_code == 422

@@ -127,7 +127,10 @@ def body_of(operation: str, person: Student) -> dict[str, Any] | None:
         "POST /api/v1/auth/email/verify": {"token": "A" * 64},
         "POST /api/v1/quizzes/{quiz_id}/submit": {"answers": {}},
         "PUT /api/v1/progress/chapter/{chapter_id}": {"time_spent_seconds": 1},
-        "PUT /api/v1/admin/students/{student_id}/subscription": {"subscription_tier": "premium"},
+        "PUT /api/v1/admin/students/{student_id}/subscription": {
+            "subscription_tier": "premium",
+            "subscription_expires_at": None,
+        },
     }
     return bodies.get(operation)
 

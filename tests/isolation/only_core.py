@@ -90,7 +90,10 @@ def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, s
                 "answers": {"q1": "a", "q6": False, "q9": "It learns from data."}
             },
             "PUT /api/v1/progress/chapter/{chapter_id}": {"section_id": section, "completed": True},
-            "PUT /api/v1/admin/students/{student_id}/subscription": {"subscription_tier": "premium"},
+            "PUT /api/v1/admin/students/{student_id}/subscription": {
+                "subscription_tier": "premium",
+                "subscription_expires_at": None,
+            },
         }
         last = [f"POST /api/v1/auth/{name}" for name in ("refresh", "logout", "password/reset", "email/verify")]
         for operation in [*sorted(operations - set(last)), *last]:

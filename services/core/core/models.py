@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Text
 
+from shared_schemas.claims import SubscriptionTier
+
 NAMES = {
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
@@ -52,7 +54,7 @@ class Student(Base):
     full_name: Mapped[str | None]
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     role: Mapped[str] = mapped_column(server_default=text("'student'"))
-    subscription_tier: Mapped[str] = mapped_column(server_default=text("'free'"))
+    subscription_tier: Mapped[SubscriptionTier] = mapped_column(Text, server_default=text("'free'"))
     subscription_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

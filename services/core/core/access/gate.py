@@ -17,7 +17,7 @@ from shared_schemas.course import Chapter, Quiz
 
 async def current_reader(learner: CurrentLearner, settings: RequestSettings, now: Now) -> Reader:
     """The caller as a reader of the course."""
-    return Reader(tier=learner.effective_tier(now), upgrade_url=settings.upgrade_url)
+    return Reader(learner.effective_tier(now), settings.upgrade_url, ended_at=learner.ended_at(now))
 
 
 CurrentReader = Annotated[Reader, Depends(current_reader)]

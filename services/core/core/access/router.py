@@ -4,7 +4,6 @@ from uuid import UUID
 
 from core.access import service
 from core.access.gate import CurrentReader
-from core.clock import Now
 from core.content import CurrentCourse
 from core.database import Session
 from core.routing import router as new_router
@@ -16,9 +15,9 @@ admin_router = new_router("/api/v1/admin", "admin")
 
 
 @router.get("/check")
-async def check_access(learner: CurrentLearner, reader: CurrentReader, course: CurrentCourse, now: Now) -> AccessStatus:
+async def check_access(learner: CurrentLearner, reader: CurrentReader, course: CurrentCourse) -> AccessStatus:
     """What the caller may read now."""
-    return service.status(course, learner=learner, reader=reader, now=now)
+    return service.status(course, learner=learner, reader=reader)
 
 
 @router.get("/upgrade")

@@ -1,7 +1,7 @@
 """Entitlement: which chapters a tier opens, what there is to buy, and what an operator sets."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
@@ -29,8 +29,8 @@ BENEFITS: dict[SubscriptionTier, list[str]] = {
     ],
     "premium": [
         "Every chapter and every quiz",
-        "Ten personal learning paths a month, made from your own quiz results",
-        "Twenty open questions a month, graded with written feedback",
+        "Personal learning paths every month, made from your own quiz results",
+        "Open questions every month, graded with written feedback",
     ],
     "pro": [
         "Everything in premium",
@@ -87,14 +87,23 @@ class AccessDenied(ServiceError):
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: what their subscription is worth now, and where they could buy a better one."""
+    """Who reads: what their subscription is worth now, when a better one ended, and where to buy one."""
 
     tier: SubscriptionTier
     upgrade_url: str
+    ended_at: datetime | None = None
 
     def may_read(self, access_tier: Tier) -> bool:
         """Whether this reader's tier opens chapters of ``access_tier``."""
         return RANK[self.tier] >= RANK[access_tier]
+
+    @property
+    def farewell(self) -> str:
+        """That a subscription has ended, and when; empty where none has."""
+        if self.ended_at is None:
+            return ""
+        day = self.ended_at.astimezone(UTC)
+        return f"Your subscription ended on {day.day} {day:%B %Y} (UTC). Your progress and your results are kept. "
 
 
 def open_chapter(course: PublishedCourse, chapter_id: str, *, reader: Reader) -> Chapter:
@@ -104,13 +113,14 @@ def open_chapter(course: PublishedCourse, chapter_id: str, *, reader: Reader) ->
         raise ChapterNotFound(chapter_id, course)
     if not reader.may_read(chapter.access_tier):
         raise AccessDenied(
-            f"“{chapter.title}” is part of the premium course. Premium opens every chapter and quiz, "
-            "and adds personal learning paths and graded answers.",
+            f"{reader.farewell}“{chapter.title}” is part of the premium course. Premium opens every chapter and "
+            "quiz, and adds personal learning paths and graded answers.",
             details={
                 "chapter_id": chapter_id,
                 "required_tier": chapter.access_tier,
                 "user_tier": reader.tier,
                 "upgrade_url": reader.upgrade_url,
+                **({"subscription_ended_at": reader.ended_at.isoformat()} if reader.ended_at else {}),
             },
         )
     return chapter
@@ -131,15 +141,17 @@ def open_quiz(course: PublishedCourse, quiz_id: str, *, reader: Reader) -> Quiz:
     return quiz
 
 
-def status(course: PublishedCourse, *, learner: Learner, reader: Reader, now: datetime) -> AccessStatus:
+def status(course: PublishedCourse, *, learner: Learner, reader: Reader) -> AccessStatus:
     """What the learner may read, what is locked, and what would open it."""
-    expires = learner.subscription_expires_at
+    locked = _chapters(course, reader, readable=False)
+    is_open = "Every chapter is open to you." if not locked else f"{len(locked)} chapters are part of the premium plan."
     return AccessStatus(
+        message=reader.farewell + is_open,
         subscription_tier=reader.tier,
-        subscription_expires_at=expires,
-        expired=expires is not None and expires <= now,
+        subscription_expires_at=learner.subscription_expires_at,
+        expired=reader.ended_at is not None,
         accessible_chapters=_chapters(course, reader, readable=True),
-        locked_chapters=_chapters(course, reader, readable=False),
+        locked_chapters=locked,
         benefits=BENEFITS[reader.tier],
         upgrade_url=reader.upgrade_url,
         plans=PLANS,
@@ -157,7 +169,7 @@ def offer(course: PublishedCourse, *, learner: Learner, reader: Reader) -> Upgra
     else:
         message = "You have everything there is. Thank you."
     return UpgradeOffer(
-        message=message,
+        message=reader.farewell + message,
         current_tier=reader.tier,
         subscription_expires_at=learner.subscription_expires_at,
         locked_chapters=locked,

@@ -79,15 +79,15 @@ async def logout(learner: LeavingLearner, session: Session) -> Response:
 
 
 @router.get("/me")
-async def read_profile(learner: CurrentLearner, session: Session) -> Profile:
+async def read_profile(learner: CurrentLearner, session: Session, now: Now) -> Profile:
     """The caller's account."""
-    return await service.profile(session, student_id=learner.student_id)
+    return await service.profile(session, student_id=learner.student_id, now=now)
 
 
 @router.patch("/me")
-async def change_profile(learner: CurrentLearner, change: ProfileChange, session: Session) -> Profile:
+async def change_profile(learner: CurrentLearner, change: ProfileChange, session: Session, now: Now) -> Profile:
     """Change the caller's name or time zone."""
-    return await service.change_profile(session, student_id=learner.student_id, change=change)
+    return await service.change_profile(session, student_id=learner.student_id, change=change, now=now)
 
 
 @router.delete("/me", status_code=status.HTTP_204_NO_CONTENT)

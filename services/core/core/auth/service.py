@@ -17,7 +17,7 @@ from core.errors import InvalidFields, ServiceError
 from core.models import Student
 from core.settings import Settings
 from shared_schemas.accounts import Profile, ProfileChange, Registered, RegisterRequest
-from shared_schemas.claims import Role, SubscriptionTier
+from shared_schemas.claims import Role, SubscriptionTier, effective_tier
 
 UNKNOWN_TIMEZONE = "an IANA time zone is expected, such as Europe/Berlin or UTC"
 
@@ -82,15 +82,19 @@ async def create_account(session: AsyncSession, *, request: RegisterRequest, pas
     if student_id is None:
         raise AccountExists
     await mails.post(session, kind="email_verification", student_id=student_id)
-    made = await profile(session, student_id=student_id)
-    return Registered(**made.model_dump(include=set(Registered.model_fields)))
+    made = await _student(session, student_id)
+    return Registered(
+        user_id=made.student_id,
+        email=made.email,
+        full_name=made.full_name,
+        subscription_tier=made.subscription_tier,
+        created_at=made.created_at,
+    )
 
 
-async def profile(session: AsyncSession, *, student_id: UUID) -> Profile:
-    """The account as its owner sees it."""
-    student = await session.scalar(select(Student).where(Student.student_id == student_id))
-    if student is None:
-        raise AccountGone
+async def profile(session: AsyncSession, *, student_id: UUID, now: datetime) -> Profile:
+    """The account as its owner sees it, with what the subscription is worth ``now``."""
+    student = await _student(session, student_id)
     return Profile(
         user_id=student.student_id,
         student_id=student.student_id,
@@ -98,14 +102,21 @@ async def profile(session: AsyncSession, *, student_id: UUID) -> Profile:
         full_name=student.full_name,
         timezone=student.timezone,
         role=student.role,
-        subscription_tier=student.subscription_tier,
+        subscription_tier=effective_tier(student.subscription_tier, student.subscription_expires_at, now),
         subscription_expires_at=student.subscription_expires_at,
         email_verified=student.email_verified_at is not None,
         created_at=student.created_at,
     )
 
 
-async def change_profile(session: AsyncSession, *, student_id: UUID, change: ProfileChange) -> Profile:
+async def _student(session: AsyncSession, student_id: UUID) -> Student:
+    student = await session.scalar(select(Student).where(Student.student_id == student_id))
+    if student is None:
+        raise AccountGone
+    return student
+
+
+async def change_profile(session: AsyncSession, *, student_id: UUID, change: ProfileChange, now: datetime) -> Profile:
     """Change the members that were sent; the profile after it."""
     values = change.model_dump(exclude_unset=True)
     if values.get("timezone", "UTC") not in _timezones():
@@ -114,7 +125,7 @@ async def change_profile(session: AsyncSession, *, student_id: UUID, change: Pro
         await session.execute(
             update(Student).where(Student.student_id == student_id).values(**values, updated_at=func.now())
         )
-    return await profile(session, student_id=student_id)
+    return await profile(session, student_id=student_id, now=now)
 
 
 @cache
