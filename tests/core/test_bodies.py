@@ -1,5 +1,7 @@
 """A body that is no good JSON is never taken for an empty one, also where every member may be left out."""
 
+import json
+
 import httpx
 import pytest
 
@@ -31,3 +33,30 @@ async def test_whole_numbers_may_be_written_with_a_point(client: httpx.AsyncClie
     for seconds, status in ((60.0, 200), (60.5, 422), (True, 422), ("60", 422)):
         answer = await client.put(path, json={"time_spent_seconds": seconds}, headers=student.headers)
         assert answer.status_code == status, (seconds, answer.text)
+
+
+MANY = {f"{n:x}": 0 for n in range(100_000)}
+
+
+@pytest.mark.parametrize("body", [MANY, {"answers": MANY}, {"email": [*MANY], "password": [[n] for n in range(300)]}])
+@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/auth/refresh"])
+async def test_an_overfull_body_is_refused_without_looking_at_each_member(
+    client: httpx.AsyncClient, path: str, body: dict[str, object]
+) -> None:
+    answer = await client.post(path, json=body)
+    assert answer.status_code == 422
+    assert [found["field"] for found in answer.json()["error"]["details"]["fields"]] == ["body"]
+
+
+@pytest.mark.parametrize("members", [{"x" * 900_000: 0}, {f"{n}{'x' * 1000}": 0 for n in range(400)}])
+async def test_no_refusal_is_as_long_as_what_was_asked(
+    client: httpx.AsyncClient, student: Student, members: dict[str, object]
+) -> None:
+    for path, body in (("auth/login", members), ("quizzes/01-first-quiz/submit", {"answers": members})):
+        answer = await client.post(f"/api/v1/{path}", json=body, headers=student.headers)
+        assert answer.status_code == 422
+        assert len(answer.content) < 10_000, path
+        fields = answer.json()["error"]["details"]["fields"]
+        assert 0 < len(fields) <= 20
+        assert all(len(found["field"]) <= 80 for found in fields)
+        assert len(json.dumps(body)) > 400_000

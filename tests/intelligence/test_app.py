@@ -43,6 +43,25 @@ async def test_who_asks_is_looked_at_before_what_is_asked(
     assert (premium.status_code, code(premium)) == (400, "INVALID_REQUEST")
 
 
+async def test_no_refusal_names_a_hundred_thousand_members(
+    client: httpx.AsyncClient, fake_core: FakeCore, student: UUID
+) -> None:
+    headers = fake_core.sign_in(student)
+    for members in (60_000, 400, 1):
+        length = 400_000 // members
+        body = {f"{n}{'x' * length}"[:length]: 0 for n in range(members)}
+        for path in (PATH, f"{PATH}/{uuid4()}/complete", "/api/v2/assessments/submit"):
+            answer = await client.post(path, json=body, headers=headers)
+            assert (answer.status_code, code(answer)) == (400, "INVALID_REQUEST")
+            assert len(answer.content) < 10_000
+            problems = answer.json()["error"]["details"].get("problems", [])
+            assert len(problems) <= 20
+            assert bool(problems) == (members < 500), "what is overfull is not looked through"
+    operator = fake_core.sign_in(student, role="admin")
+    answer = await client.post(f"/api/v2/admin/feedback/{uuid4()}/review", json=body, headers=operator)
+    assert (answer.status_code, len(answer.content) < 10_000) == (400, True)
+
+
 async def test_a_wrong_query_of_a_student_is_forbidden_first(
     client: httpx.AsyncClient, fake_core: FakeCore, student: UUID
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request, status
@@ -24,6 +25,8 @@ CODES = {
     429: "RATE_LIMIT_EXCEEDED",
     503: "SERVICE_UNAVAILABLE",
 }
+MOST_FIELDS = 20
+LONGEST_FIELD = 80
 PLACES = {"body", "query", "path", "header", "cookie"}
 
 
@@ -58,8 +61,12 @@ class InvalidFields(ServiceError):
     code = "VALIDATION_ERROR"
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        """``problems`` says by the name of each field what is wrong with it."""
-        fields = [{"field": field, "message": message} for field, message in problems.items()]
+        """``problems`` says by the name of each field what is wrong with it; the first twenty are told.
+
+        Where a client made the name up, it comes back cut: an answer is never as long as what was asked.
+        """
+        told = islice(problems.items(), MOST_FIELDS)
+        fields = [{"field": field[:LONGEST_FIELD], "message": message} for field, message in told]
         first = fields[0]
         super().__init__(f"{first['field']}: {first['message']}", details={"fields": fields})
 

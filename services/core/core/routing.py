@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from shared_schemas.errors import ErrorEnvelope
+from shared_schemas.wire import MOST_MEMBERS, is_overfull
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorEnvelope} for status in (401, 403, 404, 409, 413, 422, 429, 503)
@@ -19,6 +20,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 # attributes, find none of a schema's members, and take the body for an empty one.
 Unreadable = ValueError
 NOT_JSON = Unreadable("the body is not valid JSON")
+OVERFULL = Unreadable(f"no request has more than {MOST_MEMBERS} members")
 HAS_NUL = Unreadable("the character U+0000 cannot be stored")
 
 
@@ -66,11 +68,13 @@ class PageRoute(APIRoute):
 
 
 def read_json(body: bytes) -> Any:
-    """``body`` as Python objects, or an Unreadable: not UTF-8, not JSON, too deep, NaN, or text with U+0000."""
+    """``body`` as Python objects, or an Unreadable: not UTF-8, not JSON, too deep or full, NaN, or text with U+0000."""
     try:
         data = orjson.loads(body)
     except ValueError:
         return NOT_JSON
+    if is_overfull(data):
+        return OVERFULL
     return HAS_NUL if b"\\u0000" in body and _holds_nul(data) else data
 
 

@@ -27,6 +27,7 @@ from intelligence.security import current_learner, refuse_first
 from intelligence.usage import router as usage
 from intelligence.usage import sweeper
 from shared_schemas.errors import ErrorEnvelope
+from shared_schemas.wire import MOST_MEMBERS
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorEnvelope} for status in (400, 401, 403, 404, 409, 413, 429, 503)
 }
 WARM_UP_SECONDS = 2.0
+MOST_PROBLEMS = 20
+LONGEST_FIELD = 80
+UNREADABLE = f"The body is not valid JSON, or has more than {MOST_MEMBERS} members."
 HTTP_CODES = {
     404: ("RESOURCE_NOT_FOUND", "There is nothing at this address."),
     405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
@@ -102,12 +106,15 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """400 for a malformed request, unless its sender has to be refused first. Names members, never repeats values."""
+    """400 for a malformed request, unless its sender has to be refused first. Names members, never repeats values.
+
+    A member's name may be the sender's own: it comes back cut, and of many problems the first are told.
+    """
     if not isinstance(error, RequestValidationError):
         raise error
     problems = [
-        {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
-        for problem in error.errors()
+        {"field": ".".join(str(part) for part in problem["loc"])[:LONGEST_FIELD], "problem": problem["msg"]}
+        for problem in error.errors()[:MOST_PROBLEMS]
     ]
     return await _after_gate(request, InvalidRequest(details={"problems": jsonable_encoder(problems)}))
 
@@ -116,7 +123,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == InvalidRequest.status:  # FastAPI could not even parse the body
-        return await _after_gate(request, InvalidRequest("The body is not valid JSON."))
+        return await _after_gate(request, InvalidRequest(UNREADABLE))
     if error.status_code == BodyTooLarge.status:
         return _answer(BodyTooLarge())
     with suppress(ServiceError):

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from intelligence import idempotency
 from intelligence.assessments import reviewing
 from intelligence.assessments.router import FURTHEST_OFFSET
+from intelligence.bodies import BoundedRoute
 from intelligence.database import Session
 from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import AdminLearner
 from shared_schemas.reviews import RegradeRequest, Regrading, Review, ReviewQueue, ReviewRequest
 
-router = APIRouter(prefix="/api/v2/admin/feedback", tags=["operators"])
+router = APIRouter(prefix="/api/v2/admin/feedback", tags=["operators"], route_class=BoundedRoute)
 
 
 @router.get("/unreviewed")

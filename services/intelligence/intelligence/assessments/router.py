@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import idempotency
 from intelligence.assessments import reading, service
+from intelligence.bodies import BoundedRoute
 from intelligence.database import Session, transaction
 from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import CurrentLearner, PremiumLearner
@@ -33,7 +34,7 @@ LOOK_EVERY_SECONDS = 0.5
 LONGEST_STREAM_SECONDS = 600.0
 STAGES = {"pending": "queued", "processing": "analysing"}
 
-router = APIRouter(prefix="/api/v2/assessments", tags=["assessments"])
+router = APIRouter(prefix="/api/v2/assessments", tags=["assessments"], route_class=BoundedRoute)
 
 
 @router.get("/questions")

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background, idempotency
+from intelligence.bodies import BoundedRoute
 from intelligence.database import Session
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 FURTHEST_OFFSET = 1_000_000
 
-router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"])
+router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"], route_class=BoundedRoute)
 
 
 @router.post("/path", response_model=AdaptivePath)
