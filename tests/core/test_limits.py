@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core.cache import Cache
+from core.cache import MOST_CONNECTIONS, Cache
 from core.limits import Limits
 from core.settings import Settings
 from shared_schemas.claims import SubscriptionTier
@@ -90,3 +90,10 @@ async def test_to_look_takes_nothing(settings: Settings, cache: Cache) -> None:
     assert looks == [2, 2, 2]
     assert await spend(busy, student_id, 3) == [1, 0, None]
     assert (await other.look(student_id, tier="free", now=NOON)).remaining == 0
+
+
+async def test_more_requests_at_once_than_connections_are_all_counted(settings: Settings, cache: Cache) -> None:
+    limits, student_id = limited(settings, cache, free=10), uuid4()
+    for hour in (NOON, NOON + timedelta(hours=1)):
+        asked = [limits.take(student_id, tier="free", now=hour) for _ in range(4 * MOST_CONNECTIONS)]
+        assert sum(within for _, within in await asyncio.gather(*asked)) == 10

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 0.25
 PAUSE_SECONDS = 5.0
 MOST_CONNECTIONS = 50
+WAIT_SECONDS = 1.0  # for a free connection
 
 
 class Cache:
@@ -22,13 +23,16 @@ class Cache:
         self._redis = None
         self._paused_until = 0.0
         if url is not None:
-            self._redis = Redis.from_url(
+            # A pool that does not wait calls Redis gone when all connections are busy, and the limits would be off.
+            pool = BlockingConnectionPool.from_url(
                 url,
                 socket_connect_timeout=TIMEOUT_SECONDS,
                 socket_timeout=TIMEOUT_SECONDS,
                 max_connections=MOST_CONNECTIONS,
+                timeout=WAIT_SECONDS,
                 retry=Retry(NoBackoff(), 0),
             )
+            self._redis = Redis.from_pool(pool)
 
     @property
     def configured(self) -> bool:

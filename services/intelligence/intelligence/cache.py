@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from intelligence.settings import get_settings
@@ -16,6 +16,8 @@ from intelligence.settings import get_settings
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 0.25
+MOST_CONNECTIONS = 50
+WAIT_SECONDS = 1.0  # for a free connection
 PAUSE_AFTER_FAILURE_SECONDS = 5.0
 
 
@@ -23,9 +25,15 @@ class _Door:
     """One client and what is known of its health."""
 
     def __init__(self, url: str) -> None:
-        self.redis: Redis = Redis.from_url(
-            url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, max_connections=50
+        # A pool that does not wait would call Redis dead whenever all connections are busy.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            max_connections=MOST_CONNECTIONS,
+            timeout=WAIT_SECONDS,
         )
+        self.redis: Redis = Redis.from_pool(pool)
         self.closed_until = 0.0
 
     def failed(self, error: Exception) -> None:
