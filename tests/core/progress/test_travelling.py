@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.progress.streaks import ActiveDay, StreakFacts, count_streak, local_day
+from core.progress.streaks import SETTLING, ActiveDay, StreakFacts, count_streak, local_day, settled_zone
 from tests.core.conftest import SignUp, Student
 from tests.core.progress.test_progress import FIRST, ONE, at, get, put
 
@@ -20,10 +20,17 @@ ZONES += ["Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Kiritimati"]
 Action = tuple[datetime, str]
 
 
+def earned_at(day: ActiveDay) -> datetime:
+    assert day.earned_at is not None
+    return day.earned_at
+
+
 def recorded(actions: list[Action]) -> list[ActiveDay]:
     """The days that these actions make, as the database keeps them: when first, and in which zone at last."""
     days: dict[date, ActiveDay] = {}
-    for instant, zone in actions:
+    for instant, wished in actions:
+        newest = max(days.values(), key=earned_at, default=None)
+        zone = settled_zone(newest, now=instant, timezone=wished)
         day = local_day(instant, zone)
         days[day] = ActiveDay(day, days[day].earned_at if day in days else instant, zone)
     return list(days.values())
@@ -63,6 +70,33 @@ def test_no_journey_makes_more_days_than_the_calendars_of_the_world_have_had(act
     first = local_day(actions[0][0], "Pacific/Niue")
     last = local_day(actions[-1][0], "Pacific/Kiritimati")
     assert 1 <= streak.current <= streak.longest <= (last - first).days + 1
+
+
+@given(journeys(longest_pause=9))
+def test_changing_zones_alone_makes_no_days(actions: list[Action]) -> None:
+    made = sorted(earned_at(day) for day in recorded(actions))
+    assert all(third - first >= SETTLING for first, third in zip(made, made[2:], strict=False))
+    assert len(made) <= len(actions)
+
+
+def test_a_visit_every_third_day_is_no_streak_whatever_the_zones() -> None:
+    visits = [datetime(2026, 3, 1, 10, 30, tzinfo=UTC) + n * timedelta(days=3) for n in range(10)]
+    zones = ["Etc/GMT+12", "UTC", "Pacific/Kiritimati"]
+    assert counted([(visit, zone) for visit in visits for zone in zones]).longest == 1
+
+
+async def test_days_are_not_made_by_moving(client: httpx.AsyncClient, sign_up: SignUp, app: FastAPI) -> None:
+    student = await sign_up()
+    for zone in ("Etc/GMT+12", "UTC", "Pacific/Kiritimati"):
+        await move(client, student, zone)
+        with at(app, datetime(2026, 3, 1, 10, 30, tzinfo=UTC)):
+            await put(client, student, section_id=ONE)
+            streaks = await get(client, student, "/api/v1/progress/streaks")
+        assert (streaks["current"], streaks["longest"]) == (1, 1), zone
+    with at(app, datetime(2026, 3, 1, 20, 30, tzinfo=UTC)):
+        await put(client, student, section_id=ONE)
+        streaks = await get(client, student, "/api/v1/progress/streaks")
+    assert streaks["last_activity_date"] == "2026-03-02", "ten hours later the move is believed"
 
 
 @given(journeys(longest_pause=72), st.sampled_from(ZONES))

@@ -41,6 +41,11 @@ RECORD_DAY = """
     RETURNING earned_at
 """
 
+NEWEST_DAY = """
+    SELECT day, earned_at, timezone FROM activity_days WHERE student_id = $1 AND earned_at IS NOT NULL
+    ORDER BY earned_at DESC LIMIT 1
+"""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -237,7 +242,9 @@ async def _record_day(
 async def _is_new_day(session: AsyncSession, student_id: UUID, *, timezone: str, now: datetime) -> bool:
     """Whether this action is the first of its date. The date keeps the zone of its latest action."""
     connection = await driver(session)
-    written = await connection.fetchval(RECORD_DAY, student_id, streaks.local_day(now, timezone), now, timezone)
+    newest = await connection.fetchrow(NEWEST_DAY, student_id)
+    zone = streaks.settled_zone(streaks.ActiveDay(*newest) if newest else None, now=now, timezone=timezone)
+    written = await connection.fetchval(RECORD_DAY, student_id, streaks.local_day(now, zone), now, zone)
     return bool(written == now)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 CALENDAR_DAYS = 35
 STREAK_TARGETS = (3, 7, 14, 30)
 DAY = timedelta(days=1)
+SETTLING = timedelta(hours=10)
 
 Measure = Literal["chapters", "days"]
 
@@ -59,6 +60,17 @@ class Goal:
 def local_day(now: datetime, timezone: str) -> date:
     """The date on the student's calendar at the instant ``now`` (aware) in the IANA zone ``timezone``."""
     return now.astimezone(ZoneInfo(timezone)).date()
+
+
+def settled_zone(newest: ActiveDay | None, *, now: datetime, timezone: str) -> str:
+    """The zone by whose calendar an action at ``now`` counts, for a student whose latest new day is ``newest``.
+
+    It is the student's ``timezone``, but for ten hours after a new day the one in which that day was earned: so no
+    day is made by changing the zone alone, and of three new days the first and the last are ten hours apart.
+    """
+    if newest is None or newest.earned_at is None or newest.timezone is None:
+        return timezone
+    return newest.timezone if now - newest.earned_at < SETTLING else timezone
 
 
 def count_streak(days: Collection[ActiveDay], *, now: datetime, timezone: str) -> StreakFacts:
