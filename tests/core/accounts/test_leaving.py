@@ -243,15 +243,19 @@ async def test_the_export_holds_every_row_and_no_secret(house: House) -> None:
         list(GRANTS[CORE_ROLE]),
     )
     names = {row["table_name"] for row in owned} - {"students"}
-    assert document["records"].keys() == names
+    assert document["records"].keys() == names | {"oauth_grants"}
     for name in names:
         count = await house.owner.fetchval(f"SELECT count(*) FROM {name} WHERE student_id = $1", student.student_id)
         assert len(document["records"][name]) == count > 0, name
     [attempt] = document["records"]["quiz_results"]
     assert f"my answer {word}" in attempt["answers"].values()
     [stored] = [one for one in document["records"]["core_idempotency_keys"] if word in one["idempotency_key"]]
-    assert stored["response_body"]["attempt_id"] == attempt["attempt_id"]
-    for secret in ("argon2", other_word, other.student_id, other.email):
+    assert stored.keys() == {"idempotency_key", "status_code", "created_at"}
+    [granted] = document["records"]["oauth_grants"]
+    [consent] = document["records"]["oauth_consents"]
+    assert (granted["client_id"], granted["scope"]) == (consent["client_id"], consent["scope"])
+    assert granted["session_id"] in [one["session_id"] for one in document["records"]["sessions"]]
+    for secret in ("argon2", "code_challenge", "response_body", other_word, other.student_id, other.email):
         assert secret not in answer.text
 
 

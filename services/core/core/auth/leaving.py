@@ -4,29 +4,32 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import Column, Row, delete, select
+from sqlalchemy import ColumnElement, Table, delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.auth.recovery import WrongPassword
 from core.auth.service import AccountGone
-from core.models import Base, Student
+from core.models import Base, OAuthGrant, SignInSession, Student
 from shared_schemas.accounts import AccountExport
 
 DEADLOCK_DETECTED = "40P01"
 DEADLOCKS_AT_MOST = 3
-# Not the student's to take: what guards the account, and whose id another person's is.
-WITHHELD = {"password_hash", "request_digest", "owner", "changed_by", "student_id"}
+# Not the student's to take: what guards the account, whose id another person's is, and an answer kept to be sent again,
+# which says once more what the other records say.
+WITHHELD = {"password_hash", "request_digest", "code_challenge", "owner", "changed_by", "student_id", "response_body"}
 
 
 async def export(session: AsyncSession, *, student_id: UUID, now: datetime) -> AccountExport:
     """Everything core holds on a student: the account, and by table every row that is theirs. Raises AccountGone."""
-    records = {
-        name: await _rows(session, student_id, columns=list(table.columns))
-        for name, table in sorted(Base.metadata.tables.items())
+    theirs = {
+        name: table.c.student_id == student_id
+        for name, table in Base.metadata.tables.items()
         if "student_id" in table.columns
     }
+    own_sessions = select(SignInSession.session_id).where(SignInSession.student_id == student_id)
+    theirs[OAuthGrant.__tablename__] = OAuthGrant.session_id.in_(own_sessions)
+    records = {name: await _rows(session, Base.metadata.tables[name], rows) for name, rows in sorted(theirs.items())}
     accounts = records.pop(Student.__tablename__)
     if not accounts:
         raise AccountGone
@@ -54,19 +57,7 @@ async def erase(session: AsyncSession, *, student: Student) -> None:
         raise WrongPassword
 
 
-async def _rows(session: AsyncSession, student_id: UUID, *, columns: list[Column[Any]]) -> list[dict[str, Any]]:
-    table = columns[0].table
-    shown = [column for column in columns if column.name not in WITHHELD]
-    found = await session.execute(
-        select(*shown).where(table.c.student_id == student_id).order_by(*table.primary_key.columns)
-    )
-    return [_readable(row) for row in found]
-
-
-def _readable(row: Row[Any]) -> dict[str, Any]:
-    """A row as JSON can hold it; a stored answer is JSON already."""
-    names = row._fields
-    return {
-        name: orjson.loads(value) if isinstance(value, bytes) and value else value
-        for name, value in zip(names, row, strict=True)
-    }
+async def _rows(session: AsyncSession, table: Table, theirs: ColumnElement[bool]) -> list[dict[str, Any]]:
+    shown = [column for column in table.columns if column.name not in WITHHELD]
+    found = await session.execute(select(*shown).where(theirs).order_by(*table.primary_key.columns))
+    return [dict(row) for row in found.mappings()]
