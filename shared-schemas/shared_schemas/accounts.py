@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, EmailStr, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, EmailStr, Field, StringConstraints
 
 from shared_schemas.claims import Role, SubscriptionTier
 from shared_schemas.wire import Request, Response
@@ -16,7 +16,20 @@ LONGEST_MAILED_TOKEN = 128
 LONGEST_TIMEZONE = 64
 
 Password = Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
-NewPassword = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
+
+
+def _plainly_measured(value: Any) -> Any:
+    if isinstance(value, str) and len(value) < SHORTEST_PASSWORD:
+        raise ValueError(f"Use at least {SHORTEST_PASSWORD} characters.")
+    if isinstance(value, str) and len(value) > LONGEST_PASSWORD:
+        raise ValueError(f"Use at most {LONGEST_PASSWORD} characters.")
+    return value
+
+
+# People read what a form says of their password, so the bounds are told before pydantic tells them in its own words.
+NewPassword = Annotated[
+    str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD), BeforeValidator(_plainly_measured)
+]
 MailedToken = Annotated[str, Field(min_length=1, max_length=LONGEST_MAILED_TOKEN, description="as it was mailed")]
 FullName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, strip_whitespace=True)]
 Timezone = Annotated[str, Field(min_length=1, max_length=LONGEST_TIMEZONE, description="an IANA name: Europe/Berlin")]

@@ -2,6 +2,7 @@ import pytest
 
 from core.auth.passwords import Passwords, _common_passwords, what_is_weak
 from tests.core.accounts.conftest import House, new_email
+from tests.core.conftest import PASSWORD, sign_in
 
 
 def test_the_list_holds_three_thousand_that_length_does_not_refuse() -> None:
@@ -15,6 +16,31 @@ async def test_a_common_password_is_refused_however_it_is_written(house: House, 
     answer = await house.post("/register", {"email": new_email(), "password": password})
     assert answer.status_code == 422
     assert [one["field"] for one in answer.json()["error"]["details"]["fields"]] == ["password"]
+
+
+@pytest.mark.parametrize(
+    "password", ["aaaaaaaa", "ZzZzZzZzZ", "         ", "\u3000" * 9, "Ada.Lovelace", "ada.lovelace "]
+)
+def test_what_anybody_could_guess_is_refused(password: str) -> None:
+    assert what_is_weak(password, email="ada.lovelace@example.com")
+
+
+async def test_a_length_is_asked_for_in_plain_words(house: House) -> None:
+    for password, words in (("short", "Use at least 8 characters."), ("x" * 300, "Use at most 256 characters.")):
+        answer = await house.post("/register", {"email": new_email(), "password": password})
+        assert answer.json()["error"]["details"]["fields"] == [{"field": "password", "message": words}]
+
+
+@pytest.mark.parametrize(("old", "new"), [(PASSWORD, PASSWORD), ("caf\u00e9 au lait", "cafe\u0301 au lait")])
+async def test_a_password_is_not_changed_to_itself(house: House, old: str, new: str) -> None:
+    student = await house.register()
+    if old != PASSWORD:
+        await house.post("/password/change", {"current_password": PASSWORD, "new_password": old}, student)
+        student = await sign_in(house.client, student.email, old)
+    answer = await house.post("/password/change", {"current_password": old, "new_password": new}, student)
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["error"]["details"]["fields"]] == ["new_password"]
+    assert await house.works(student), "nobody is signed out by what was refused"
 
 
 @pytest.mark.parametrize(

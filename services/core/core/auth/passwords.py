@@ -9,8 +9,6 @@ from importlib.resources import files
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from shared_schemas.accounts import SHORTEST_PASSWORD
-
 _hasher = PasswordHasher(memory_cost=46 * 1024, time_cost=1, parallelism=1)
 
 # The hash of a random password nobody kept: checking against it takes as long as checking a real one.
@@ -39,14 +37,20 @@ class Passwords:
 
 
 def what_is_weak(password: str, *, email: str) -> str | None:
-    """Why this is no good password for this account, or None when it is good enough."""
-    if len(password) < SHORTEST_PASSWORD:
-        return f"a password has at least {SHORTEST_PASSWORD} characters"
-    if password.casefold() == email.casefold():
-        return "a password is not the e-mail address"
-    if _one_form(password).casefold() in _common_passwords():
-        return "this is one of the passwords that are tried first; please choose another"
+    """Why this password, whose length is right, is no good one for this account; None when it is good enough."""
+    written, address = _one_form(password).casefold(), _one_form(email).casefold()
+    if written.strip() in (address, address.partition("@")[0]):
+        return "Choose something other than your e-mail address or its first part."
+    if len(set(written)) == 1 or not written.strip():
+        return "Use more than one character over and over."
+    if written in _common_passwords():
+        return "This is one of the passwords that are tried first. Please choose another."
     return None
+
+
+def same_password(one: str, other: str) -> bool:
+    """Whether both are one password, however its accents were typed."""
+    return _one_form(one) == _one_form(other)
 
 
 @cache

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.auth import mails, sessions
 from core.auth.desk import Desk
-from core.auth.passwords import what_is_weak
+from core.auth.passwords import same_password, what_is_weak
 from core.auth.throttle import (
     FORGOT_BY_ACCOUNT,
     FORGOT_BY_ADDRESS,
@@ -48,8 +48,13 @@ async def confirm_password(desk: Desk, *, student_id: UUID, password: str) -> St
 
 
 async def change_password(desk: Desk, *, student_id: UUID, change: PasswordChange) -> None:
-    """Set a new password and end every session. Raises WrongPassword, or InvalidFields where the new one is weak."""
+    """Set a new password and end every session.
+
+    Raises WrongPassword, or InvalidFields where the new one is weak or the one there is.
+    """
     student = await confirm_password(desk, student_id=student_id, password=change.current_password)
+    if same_password(change.new_password, change.current_password):
+        raise InvalidFields({"new_password": "This is your password already. Choose another."})
     _refuse_weak(change.new_password, email=student.email)
     new_hash = await desk.passwords.hash(change.new_password)
     async with desk.database.transaction() as session:
