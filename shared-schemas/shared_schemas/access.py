@@ -81,6 +81,36 @@ class SubscriptionChangeRequest(Request):
         return value
 
 
+class AccessChange(Response):
+    """One change of a student's entitlement; ``changed_by`` is the operator, null where their account is gone."""
+
+    changed_at: AwareDatetime
+    changed_by: UUID | None
+    previous_tier: SubscriptionTier
+    previous_expires_at: AwareDatetime | None
+    new_tier: SubscriptionTier
+    new_expires_at: AwareDatetime | None
+
+
+class FoundStudent(Response):
+    """A student as an operator sees them; ``subscription_tier`` was bought, ``effective_tier`` is its worth now."""
+
+    student_id: UUID
+    email: str
+    subscription_tier: SubscriptionTier
+    effective_tier: SubscriptionTier
+    subscription_expires_at: AwareDatetime | None
+    email_verified: bool
+    created_at: AwareDatetime
+    access_changes: list[AccessChange]
+
+
+class FoundStudents(Response):
+    """The students who were asked for, each with the latest changes of access, newest first."""
+
+    students: list[FoundStudent]
+
+
 class Subscription(Response):
     """The entitlement of a student after a change."""
 

@@ -9,10 +9,11 @@ import pytest
 from tests.core.conftest import SignUp
 
 FUTURE = "2030-01-01T00:00:00Z"
+STUDENTS = "/api/v1/admin/students"
 
 
 def path(student_id: object) -> str:
-    return f"/api/v1/admin/students/{student_id}/subscription"
+    return f"{STUDENTS}/{student_id}/subscription"
 
 
 async def test_access_says_what_is_open_and_what_would_open_the_rest(
@@ -94,6 +95,36 @@ async def test_an_operator_sets_a_subscription_and_it_is_written_down(
         ("free", "premium", admin.student_id),
         ("premium", "premium", admin.student_id),
     ]
+
+
+async def test_an_operator_finds_a_student_by_e_mail(client: httpx.AsyncClient, sign_up: SignUp) -> None:
+    admin, student = await sign_up(role="admin"), await sign_up()
+    past = "2026-03-09T23:30:00Z"
+    for tier, expires in (("pro", None), ("premium", past)):
+        change = {"subscription_tier": tier, "subscription_expires_at": expires}
+        await client.put(path(student.student_id), json=change, headers=admin.headers)
+    answer = await client.get(STUDENTS, params={"email": f" {student.email.upper()}"}, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    [found] = answer.json()["students"]
+    assert (found["student_id"], found["email"]) == (student.student_id, student.email)
+    tiers = found["subscription_tier"], found["effective_tier"], found["subscription_expires_at"]
+    assert tiers == ("premium", "free", past)
+    assert found["email_verified"] is False
+    assert found["created_at"]
+    changes = [(c["previous_tier"], c["new_tier"], c["new_expires_at"]) for c in found["access_changes"]]
+    assert changes == [("pro", "premium", past), ("free", "pro", None)]
+    assert {c["changed_by"] for c in found["access_changes"]} == {admin.student_id}
+    assert "argon2" not in answer.text
+
+
+async def test_to_find_nobody_is_an_empty_list_and_to_ask_for_nobody_a_mistake(
+    client: httpx.AsyncClient, sign_up: SignUp
+) -> None:
+    admin = await sign_up(role="admin")
+    nobody = await client.get(STUDENTS, params={"email": "nobody@example.com"}, headers=admin.headers)
+    assert (nobody.status_code, nobody.json()) == (200, {"students": []})
+    for query in ({}, {"email": ""}, {"email": "x" * 321}, {"email": "nul\0@example.com"}):
+        assert (await client.get(STUDENTS, params=query, headers=admin.headers)).status_code == 422, query
 
 
 async def test_a_student_may_not(client: httpx.AsyncClient, sign_up: SignUp) -> None:

@@ -54,6 +54,7 @@ TABLE: dict[str, tuple[int, ...]] = {
     "PUT /api/v1/progress/chapter/{chapter_id}": PREMIUM,
     "GET /api/v1/access/check": SIGNED_IN,
     "GET /api/v1/access/upgrade": SIGNED_IN,
+    "GET /api/v1/admin/students": OPERATOR,
     "PUT /api/v1/admin/students/{student_id}/subscription": OPERATOR,
     "GET /api/v1/health": EVERYONE,
     "GET /api/v1/health/live": EVERYONE,
@@ -61,6 +62,7 @@ TABLE: dict[str, tuple[int, ...]] = {
 }
 ENDS_THE_SESSION = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/me", "POST /api/v1/auth/password/change"}
 ENDS_THE_SESSION |= {"POST /api/v1/auth/refresh"}
+QUERIES = {"search": {"q": "seed"}, "students": {"email": "nobody@example.com"}}
 LOCKED = "03-third"
 SECTION = tiny_course().course.chapters[2].sections[0].section_id
 
@@ -176,7 +178,7 @@ async def test_everyone_gets_what_the_table_says(
         answer = await client.request(
             method,
             address,
-            params={"q": "seed"} if path.endswith("/search") else {},
+            params=QUERIES.get(path.rsplit("/", 1)[-1], {}),
             json=body_of(operation, person),
             headers=people.headers(caller, settings),
         )

@@ -100,7 +100,7 @@ def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, s
             method, path = operation.split(" ")
             headers = bearer(admin if "/admin/" in path else callers.get(operation, session))
             body = bodies.get(operation)
-            query = {"q": "model"} if path.endswith("/search") else {}
+            query = {"search": {"q": "model"}, "students": {"email": "free@test.com"}}.get(path.rsplit("/", 1)[-1], {})
             answer = client.request(
                 method, path.format(**names), headers=headers, params=query, json=body() if callable(body) else body
             )

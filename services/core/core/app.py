@@ -19,6 +19,7 @@ from core.auth.oauth.router import exchange_router
 from core.auth.oauth.router import router as oauth_router
 from core.auth.outbox import Outbox
 from core.auth.passwords import Passwords
+from core.auth.router import admin_router as directory_router
 from core.auth.router import router as auth_router
 from core.cache import Cache
 from core.chapters.router import router as chapters_router
@@ -50,6 +51,7 @@ ROUTERS = [  # searched in this order, so what students do most comes first
     auth_router,
     access_router,
     admin_router,
+    directory_router,
     learners_router,
     oauth_router,
     pages_router,

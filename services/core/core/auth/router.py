@@ -1,18 +1,20 @@
 """Accounts and sessions over HTTP."""
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response, status
+from fastapi import Query, Response, status
 
-from core.auth import leaving, recovery, service, sessions
+from core.auth import directory, leaving, recovery, service, sessions
 from core.auth.desk import ClientAddress, LearnerAtDesk, SignInDesk
 from core.clock import Now
 from core.database import Session
 from core.idempotency import ClientKey, Effect, digest, run_once
 from core.routing import router as new_router
-from core.security import CurrentLearner, LeavingLearner, RequestSettings
+from core.security import AdminLearner, CurrentLearner, LeavingLearner, RequestSettings
+from shared_schemas.access import FoundStudents
 from shared_schemas.accounts import (
+    LONGEST_EMAIL,
     AccountDeletion,
     AccountExport,
     EmailVerification,
@@ -31,6 +33,7 @@ from shared_schemas.accounts import (
 )
 
 router = new_router("/api/v1/auth", "auth")
+admin_router = new_router("/api/v1/admin", "admin")
 
 
 @router.post("/register", status_code=status.HTTP_201_CREATED, response_model=Registered)
@@ -142,3 +145,14 @@ async def resend_verification(learner: CurrentLearner, session: Session, setting
     """Mail another token to confirm the caller's e-mail address, if it is not confirmed yet."""
     await recovery.resend_verification(session, student_id=learner.student_id, settings=settings)
     return MailUnderWay(message="If this e-mail address is not confirmed yet, a mail is on its way to it.")
+
+
+@admin_router.get("/students")
+async def find_students(
+    _admin: AdminLearner,
+    email: Annotated[str, Query(min_length=1, max_length=LONGEST_EMAIL, pattern=r"^[^\x00]+$")],
+    session: Session,
+    now: Now,
+) -> FoundStudents:
+    """Find a student by e-mail address, with the id that other operations ask for."""
+    return await directory.find_students(session, email=email, now=now)
