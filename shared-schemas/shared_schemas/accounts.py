@@ -15,6 +15,14 @@ LONGEST_PASSWORD = 256
 LONGEST_MAILED_TOKEN = 128
 LONGEST_TIMEZONE = 64
 
+
+def _alone(value: Any) -> Any:
+    if isinstance(value, str) and "<" in value:
+        raise ValueError("write the e-mail address alone, without a name")
+    return value
+
+
+NewEmail = Annotated[EmailStr, Field(max_length=LONGEST_EMAIL), BeforeValidator(_alone)]
 Password = Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
 
 
@@ -38,7 +46,7 @@ Timezone = Annotated[str, Field(min_length=1, max_length=LONGEST_TIMEZONE, descr
 class RegisterRequest(Request):
     """A new account. What a good password is, is core's to say."""
 
-    email: Annotated[EmailStr, Field(max_length=LONGEST_EMAIL)]
+    email: NewEmail
     password: NewPassword
     full_name: FullName | None = None
     timezone: Timezone = "UTC"

@@ -1,4 +1,6 @@
 import asyncio
+import secrets
+import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -59,6 +61,49 @@ async def test_ten_wrong_guesses_are_enough_for_any_account(strict: House, *, kn
     assert set(error["details"]) == {"retry_after_seconds"}
     elsewhere = await guess(strict, email, "198.51.100.9")()
     assert elsewhere.status_code == 429, "another address does not help to guess"
+
+
+def writings(name: str) -> list[str]:
+    """One address, written in all the ways that reach it."""
+    composed = f"\u00e9{name}@b\u00fccher.example.com"
+    ways = [composed, composed.upper(), unicodedata.normalize("NFD", composed), f" {composed}\t"]
+    ways += [f"\u00e9{name}@xn--bcher-kva.example.com", f"\u00e9{name}@b\u00fccher.\uff45xample.com"]
+    return ways
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_however_an_address_is_written_it_is_counted_as_one(strict: House, *, known: bool) -> None:
+    ways = writings(secrets.token_hex(6))
+    if known:
+        answer = await strict.post("/register", {"email": ways[0], "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+    tried = [(await guess(strict, ways[n % len(ways)])()).status_code for n in range(10)]
+    assert tried == [401] * 10
+    assert [(await guess(strict, way)()).status_code for way in ways] == [429] * len(ways)
+    assert [(await strict.post("/password/forgot", {"email": way})).status_code for way in ways[:3]] == [202] * 3
+    assert [(await strict.post("/password/forgot", {"email": way})).status_code for way in ways] == [429] * len(ways)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("letter", "same"), [("\u1fef", "`"), ("\u0130", "\u0130"), ("\u212b", "\u00c5")])
+async def test_a_letter_of_many_forms_tells_nothing(strict: House, letter: str, same: str, *, known: bool) -> None:
+    name = f"{secrets.token_hex(6)}@example.com"
+    if known:
+        answer = await strict.post("/register", {"email": same + name, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+    ways = [letter + name, same + name]
+    assert [(await guess(strict, ways[n % 2])()).status_code for n in range(10)] == [401] * 10
+    assert [(await guess(strict, way)()).status_code for way in ways] == [429] * 2
+
+
+async def test_who_registers_can_sign_in_with_the_same_text(strict: House) -> None:
+    for way in writings(secrets.token_hex(6)):
+        body = {"email": f"x{secrets.token_hex(3)}{way.strip()}", "password": PASSWORD}
+        assert (await strict.post("/register", body)).status_code == 201
+        assert (await strict.post("/login", body)).status_code == 200, way
+    named = await strict.post("/register", {"email": f"Bob <{new_email()}>", "password": PASSWORD})
+    assert named.status_code == 422
+    assert named.json()["error"]["details"]["fields"][0]["field"] == "email"
 
 
 async def test_retry_after_is_true(strict: House) -> None:

@@ -37,7 +37,7 @@ async def confirm_password(desk: Desk, *, student_id: UUID, password: str) -> St
     """
     async with desk.database.transaction() as session:
         student = await session.scalar(select(Student).where(Student.student_id == student_id))
-        attempts = sessions.login_attempts(student, email=str(student_id), address=desk.address)
+        attempts = sessions.login_attempts(str(student_id), address=desk.address)
         await take(session, *attempts, settings=desk.settings)
     right = await desk.passwords.match(password, stored_hash=student.password_hash if student else None)
     if student is None or not right:
@@ -71,8 +71,7 @@ async def change_password(desk: Desk, *, student_id: UUID, change: PasswordChang
 
 async def forgot_password(session: AsyncSession, *, email: str, address: str, settings: Settings) -> None:
     """Mail a token to the account of ``email``. Statement for statement the same work where there is no account."""
-    student = await sessions.find_account(session, email)
-    account = sessions.account_name(student, email=email)
+    student, account = await sessions.find_account(session, email)
     await take(session, Attempt(FORGOT_BY_ADDRESS, address), Attempt(FORGOT_BY_ACCOUNT, account), settings=settings)
     await mails.post(session, kind="password_reset", student_id=student.student_id if student else None)
 

@@ -4,6 +4,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from pydantic import validate_email
+from pydantic_core import PydanticCustomError
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -76,8 +78,8 @@ async def authenticate(desk: Desk, *, credentials: LoginRequest, lifetime: timed
     password is checked.
     """
     async with desk.database.transaction() as session:
-        student = await find_account(session, credentials.email)
-        attempts = login_attempts(student, email=credentials.email, address=desk.address)
+        student, account = await find_account(session, credentials.email)
+        attempts = login_attempts(account, address=desk.address)
         await take(session, *attempts, settings=desk.settings)
     right = await desk.passwords.match(credentials.password, stored_hash=student.password_hash if student else None)
     if student is None or not right:
@@ -92,20 +94,30 @@ async def authenticate(desk: Desk, *, credentials: LoginRequest, lifetime: timed
     return student, session_id
 
 
-async def find_account(session: AsyncSession, email: str) -> Student | None:
-    """The account of an e-mail address, in whatever case and composition it is written."""
-    written = unicodedata.normalize("NFC", email.strip())
-    return await session.scalar(select(Student).where(func.lower(Student.email) == func.lower(written)))
+def canonical(email: str) -> str:
+    """An e-mail address as registration stores it, but for its case; text that is none, composed in the one way."""
+    try:
+        return validate_email(email)[1]
+    except PydanticCustomError:
+        return unicodedata.normalize("NFC", email.strip())
 
 
-def login_attempts(student: Student | None, *, email: str, address: str) -> tuple[Attempt, Attempt]:
-    """What one try of a password counts as; an address nobody has is counted like an account."""
-    return Attempt(LOGIN_BY_ADDRESS, address), Attempt(LOGIN_BY_ACCOUNT, account_name(student, email=email))
+async def find_account(session: AsyncSession, email: str) -> tuple[Student | None, str]:
+    """The account of an e-mail address, and by what its attempts are counted; both however the address is written.
+
+    Where nobody has it, it is counted by the name that PostgreSQL would look it up by: so the two cannot be told apart.
+    """
+    asked = select(func.lower(canonical(email)).label("name")).subquery()
+    found = await session.execute(
+        select(Student, asked.c.name).select_from(asked).outerjoin(Student, func.lower(Student.email) == asked.c.name)
+    )
+    student, name = found.one()
+    return student, str(student.student_id) if student else name
 
 
-def account_name(student: Student | None, *, email: str) -> str:
-    """By what an account's attempts are counted: one name for each account, however its address is written."""
-    return str(student.student_id) if student else email.strip().lower()
+def login_attempts(account: str, *, address: str) -> tuple[Attempt, Attempt]:
+    """What one try of a password counts as; ``account`` is an id, or an address that nobody has."""
+    return Attempt(LOGIN_BY_ADDRESS, address), Attempt(LOGIN_BY_ACCOUNT, account)
 
 
 async def start(
