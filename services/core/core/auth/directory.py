@@ -15,7 +15,7 @@ CHANGES_SHOWN = 10
 
 async def find_students(session: AsyncSession, *, email: str, now: datetime) -> FoundStudents:
     """Who has this e-mail address, in whatever case it is written: one student or none."""
-    student = await find_account(session, email)
+    student, _ = await find_account(session, email)
     if student is None:
         return FoundStudents(students=[])
     changes = await session.scalars(
