@@ -179,6 +179,7 @@ async def test_the_push_connections_are_lost_at_the_moment_of_the_change(
     house.sql(f"SELECT pg_terminate_backend(pid) {PUSHES}", change.format(student.student_id))
     await house.both_answer(status, student)
     await house.listening()
+    await house.both_answer(status, student)  # what was remembered before the loss is not trusted again
 
 
 @pytest.mark.parametrize(("change", "status"), [(PREMIUM, 200), (SIGNED_OUT, 401)])
