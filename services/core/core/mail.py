@@ -32,11 +32,6 @@ class Mailer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @property
-    def has_server(self) -> bool:
-        """Whether mail leaves this machine at all."""
-        return self._settings.smtp_server is not None
-
     async def send(self, message: EmailMessage) -> None:
         """Hand over one mail; raises MailNotSent or MailRefused. A password is never sent to a server without TLS."""
         settings = self._settings

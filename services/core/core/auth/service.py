@@ -19,6 +19,7 @@ from core.settings import Settings
 from shared_schemas.accounts import Profile, ProfileChange, Registered, RegisterRequest
 from shared_schemas.claims import Role, SubscriptionTier, effective_tier
 
+NO_PLACES = {"localtime", "Factory"}  # a machine's own zone and a placeholder, in some copies of the database
 UNKNOWN_TIMEZONE = "an IANA time zone is expected, such as Europe/Berlin or UTC"
 
 
@@ -130,4 +131,4 @@ async def change_profile(session: AsyncSession, *, student_id: UUID, change: Pro
 
 @cache
 def _timezones() -> set[str]:
-    return available_timezones()
+    return available_timezones() - NO_PLACES
