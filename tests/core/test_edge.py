@@ -245,6 +245,8 @@ async def test_one_key_one_effect(client: httpx.AsyncClient, owner: asyncpg.Conn
     assert await owner.fetchval(count, student.student_id) == 1
     other = await client.post(SUBMIT, json={"answers": {}}, headers=headers)
     assert code(other) == (409, "IDEMPOTENCY_CONFLICT")
+    elsewhere = await client.post("/api/v1/quizzes/02-second-quiz/submit", json=body, headers=headers)
+    assert code(elsewhere) == (409, "IDEMPOTENCY_CONFLICT"), "the same answers to another quiz are another request"
     someone = await sign_up()
     theirs = await client.post(SUBMIT, json=body, headers={**someone.headers, "Idempotency-Key": "the same key"})
     assert theirs.json()["attempt_id"] != answers[0].json()["attempt_id"], "a key belongs to its student"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from core.cache import MOST_CONNECTIONS, Cache
 from core.limits import Limits
@@ -97,3 +98,10 @@ async def test_more_requests_at_once_than_connections_are_all_counted(settings: 
     for hour in (NOON, NOON + timedelta(hours=1)):
         asked = [limits.take(student_id, tier="free", now=hour) for _ in range(4 * MOST_CONNECTIONS)]
         assert sum(within for _, within in await asyncio.gather(*asked)) == 10
+
+
+async def test_a_count_does_not_outlive_its_hour(cache: Cache, redis_url: str) -> None:
+    key = f"count:{uuid4()}"
+    assert [await cache.count(key, by=2, lifetime_seconds=3600) for _ in range(2)] == [2, 4]
+    async with Redis.from_url(redis_url) as redis:
+        assert 0 < await redis.ttl(key) <= 3600
