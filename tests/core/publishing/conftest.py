@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import aioboto3
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from core.settings import ContentSettings
 from core.storage import Storage, open_storage
@@ -44,16 +45,17 @@ class Bucket:
     def settings(self) -> ContentSettings:
         return ContentSettings.model_validate({name.lower(): value for name, value in self.environment.items()})
 
-    async def run(self, operation: str, **arguments: str) -> None:
-        """One call of the S3 API on this bucket, as an operator's own tool would make it."""
-        async with aioboto3.Session().client(
-            "s3",
-            region_name="auto",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-        ) as client:
-            await getattr(client, operation)(Bucket=self.name, **arguments)
+    @property
+    def store(self) -> S3Store:
+        """The bucket as an operator's own tool would open it."""
+        return S3Store(
+            self.name,
+            endpoint=self.endpoint,
+            region="auto",
+            access_key_id=self.access_key,
+            secret_access_key=self.secret_key,
+            client_options={"allow_http": True},
+        )
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def new_bucket(s3_plan: Plan) -> NewBucket:
         secrets = s3_plan.secrets
         endpoint = f"http://{HOST}:{s3_plan.ports.s3}"
         bucket = Bucket(f"course-{next(NUMBERS)}", endpoint, secrets["s3_access_key"], secrets["s3_secret_key"])
-        await bucket.run("create_bucket")
+        obstore.put(bucket.store, "made", b"")  # this server makes a bucket with its first object
         return bucket
 
     return make
