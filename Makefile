@@ -49,7 +49,7 @@ clean: install ## remove the local data: database, bucket, logs, secrets
 
 install: .venvs/.installed ## the services' environments, each its own, below this folder
 
-test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (under 20 minutes on two cores)
+test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (about 11 minutes on two cores)
 	@$(MAKE) check
 	@.venv/bin/python -m pytest -m "not prove" -n 3 --dist loadgroup --cov --cov-report= -q --durations=15
 	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*'

@@ -71,6 +71,19 @@ async def test_two_requests_under_one_request_id_do_not_share_a_key(stack: Stack
     assert first.headers["idempotency-key"] != second.headers["idempotency-key"]
 
 
+@pytest.mark.parametrize("action", ["login", "logout", "refresh", "password/change", "password/reset", "email/verify"])
+async def test_what_works_once_at_the_account_desk_is_not_repeated(stack: Stack, action: str) -> None:
+    cut_the_first(stack.core)
+    answer = await stack.gateway.ask(f"/api/v1/auth/{action}", method="POST", body=b"{}")
+    assert answer.status == 502
+    assert len(stack.requests()) == 1
+
+
+async def test_a_registration_has_a_key_and_is_sent_again(stack: Stack) -> None:
+    first, second = await ask_and_cut(stack, stack.core, "/api/v1/auth/register", {})
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
 async def test_a_tool_call_that_was_sent_is_not_repeated(stack: Stack) -> None:
     cut_the_first(stack.chatgpt_app)
     answer = await stack.gateway.ask("/mcp", method="POST", body=b"{}")

@@ -16,8 +16,8 @@ from intelligence.settings import get_settings
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 0.25
-MOST_CONNECTIONS = 50
-WAIT_SECONDS = 1.0  # for a free connection
+MOST_CONNECTIONS = 10  # one event loop keeps no more of them busy, and opening many at once takes their time
+WAIT_SECONDS = 2.0  # for a free connection
 PAUSE_AFTER_FAILURE_SECONDS = 5.0
 
 
