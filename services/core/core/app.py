@@ -62,38 +62,10 @@ ROUTERS = [  # searched in this order, so what students do most comes first
 
 def create_app(settings: Settings) -> FastAPI:
     """The service. It starts without a database, Redis or a published course, and says so in its readiness."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.database = Database(settings.database_login, pool_size=settings.database_pool_size)
-        app.state.cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
-        app.state.limits = Limits(app.state.cache, settings)
-        app.state.push = Push(libpq_url(settings.database_login))
-        app.state.memory = Memory(app.state.database, app.state.push)
-        app.state.passwords = Passwords(settings.password_hash_threads)
-        async with open_storage(settings) as storage:
-            app.state.shelf = Shelf(storage, prepare_search)
-            await app.state.shelf.refresh()
-            refreshing = asyncio.create_task(app.state.shelf.refresh_every(settings.content_reload_seconds))
-            listening = asyncio.create_task(app.state.push.run())
-            outbox = Outbox(app.state.database, Mailer(settings), settings=settings)
-            sending = asyncio.create_task(outbox.run())
-            try:
-                yield
-            finally:
-                outbox.stop()
-                await sending
-                refreshing.cancel()
-                listening.cancel()
-                await asyncio.gather(refreshing, listening, return_exceptions=True)
-                app.state.passwords.close()
-                await app.state.cache.close()
-                await app.state.database.close()
-
     app = FastAPI(
         title="Course Companion core",
         version=version("core"),
-        lifespan=lifespan,
+        lifespan=_lifespan,
         redirect_slashes=False,
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # FastAPI's own page loads its script from elsewhere
@@ -119,6 +91,36 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_favicon_url=f"{docs}/favicon.png",
     )
     return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """What one process holds while it serves; all of it is let go of at the end."""
+    settings: Settings = app.state.settings
+    app.state.database = Database(settings.database_login, pool_size=settings.database_pool_size)
+    app.state.cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    app.state.limits = Limits(app.state.cache, settings)
+    app.state.push = Push(libpq_url(settings.database_login))
+    app.state.memory = Memory(app.state.database, app.state.push)
+    app.state.passwords = Passwords(settings.password_hash_threads)
+    async with open_storage(settings) as storage:
+        app.state.shelf = Shelf(storage, prepare_search)
+        await app.state.shelf.refresh()
+        refreshing = asyncio.create_task(app.state.shelf.refresh_every(settings.content_reload_seconds))
+        listening = asyncio.create_task(app.state.push.run())
+        outbox = Outbox(app.state.database, Mailer(settings), settings=settings)
+        sending = asyncio.create_task(outbox.run())
+        try:
+            yield
+        finally:
+            outbox.stop()
+            await sending
+            refreshing.cancel()
+            listening.cancel()
+            await asyncio.gather(refreshing, listening, return_exceptions=True)
+            app.state.passwords.close()
+            await app.state.cache.close()
+            await app.state.database.close()
 
 
 async def _at_no_route(request: Request, error: Exception) -> Response:

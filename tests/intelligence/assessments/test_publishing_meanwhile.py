@@ -90,9 +90,13 @@ async def test_an_idle_worker_takes_up_a_new_course(
         while text not in log.read_text():  # noqa: ASYNC110  # another process has no event for us
             await asyncio.sleep(0.05)
 
-    async with asyncio.timeout(90):
-        await until_it_says("course.json does not exist")
-        aside.rename(pointer)
-        await until_it_says(f"course version {version} is loaded")
-    process.send_signal(signal.SIGTERM)
-    assert await process.wait() == 0
+    try:
+        async with asyncio.timeout(90):
+            await until_it_says("course.json does not exist")
+            aside.rename(pointer)
+            await until_it_says(f"course version {version} is loaded")
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
