@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from intelligence import llm
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.usage import metering, service
 from intelligence.usage.metering import Answer
 from tests.intelligence.conftest import Rows
@@ -17,7 +17,7 @@ COST = Decimal("0.0004")  # 100 in at 2, 20 out at 10, for a million
 async def reserve(student: UUID) -> UUID:
     async with transaction() as session:
         return await service.reserve(
-            session,
+            await driver(session),
             learner=learner(student),
             feature="adaptive_path",
             reference_id=uuid4(),

@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from intelligence import idempotency
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.errors import InvalidRequest
 from intelligence.idempotency import Claim, IdempotencyConflict
 from tests.intelligence.conftest import Configure, Rows
@@ -97,7 +97,7 @@ async def test_a_dead_request_gives_way_when_its_lease_has_run_out(configure: Co
 async def test_an_answer_stored_with_its_effect_survives_a_crash_after_it(configure: Configure, student: UUID) -> None:
     async def crashes(claim: Claim) -> tuple[int, Made]:
         async with transaction() as session:
-            await claim.store(session, 200, Made(number=7))
+            await claim.store(await driver(session), 200, Made(number=7))
         raise Failed
 
     with pytest.raises(Failed):
@@ -119,7 +119,7 @@ async def test_within_one_transaction_a_repetition_waits_for_the_commit(
                 return claim
             effects.append(1)
             await asyncio.sleep(0.05)
-            await claim.store(session, 202, Made(number=1))
+            await claim.store(await driver(session), 202, Made(number=1))
         return Response(status_code=202)
 
     answers = await asyncio.gather(*(work() for _ in range(8)))

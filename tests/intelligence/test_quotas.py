@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.errors import ServiceError
 from intelligence.usage import service
 from intelligence.usage.service import QuotaExceeded
@@ -51,7 +51,7 @@ async def take(
         try:
             async with transaction() as session:
                 await service.reserve(
-                    session,
+                    await driver(session),
                     learner=learner(student, tier),
                     feature=feature,
                     reference_id=uuid4(),

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.errors import ServiceError
 from intelligence.usage import ledger, service, sweeper
 from intelligence.usage.ledger import Call, ReservationClosed, Settlement
@@ -22,7 +22,7 @@ async def reserve(
 ) -> UUID:
     async with transaction() as session:
         return await service.reserve(
-            session,
+            await driver(session),
             learner=who,
             feature=feature,
             reference_id=uuid4(),
@@ -33,7 +33,7 @@ async def reserve(
 
 async def close(reservation_id: UUID, *, keep: bool) -> bool:
     async with transaction() as session:
-        return await service.close_reservation(session, reservation_id, keep=keep)
+        return await service.close_reservation(await driver(session), reservation_id, keep=keep)
 
 
 def call(worst: Decimal = CENT, seconds: float = 30) -> Call:
@@ -106,7 +106,7 @@ async def test_a_refund_gives_back_exactly_once(configure: Configure, student: U
     closed = await asyncio.gather(*(close(reservation_id, keep=False) for _ in range(10)))
     assert sorted(closed) == [False] * 9 + [True]
     async with transaction() as session:
-        assert (await service.quota_use(session, student)).adaptive_paths == 0
+        assert (await service.quota_use(await driver(session), student)).adaptive_paths == 0
     spend = await rows("SELECT * FROM llm_student_spend WHERE student_id = $1", student)
     assert (spend[0]["held_usd"], spend[0]["spent_usd"], spend[0]["unknown_usd"]) == (0, 0, 0)
 
@@ -150,7 +150,7 @@ async def test_what_a_crash_left_open_is_swept(configure: Configure, student: UU
     state = await rows("SELECT state FROM llm_reservations WHERE reservation_id = $1", reservation_id)
     assert state == [{"state": "released"}]
     async with transaction() as session:
-        assert (await service.quota_use(session, student)).adaptive_paths == 0
+        assert (await service.quota_use(await driver(session), student)).adaptive_paths == 0
     with pytest.raises(ReservationClosed):
         await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.usage import ledger, self_check, service
 from intelligence.usage.ledger import Call, Settlement
 from intelligence.usage.self_check import Sum
@@ -34,7 +34,7 @@ async def work(student: UUID, *outcomes: str) -> None:
     for outcome in outcomes:
         async with transaction() as session:
             reservation_id = await service.reserve(
-                session,
+                await driver(session),
                 learner=learner(student),
                 feature="adaptive_path",
                 reference_id=uuid4(),
@@ -53,7 +53,7 @@ async def work(student: UUID, *outcomes: str) -> None:
         known = Settlement("succeeded", 5, cost_usd=Decimal("0.0037"))
         await ledger.settle(call_id, Settlement("unknown", 5) if outcome == "unknown" else known)
         async with transaction() as session:
-            await service.close_reservation(session, reservation_id, keep=outcome == "kept")
+            await service.close_reservation(await driver(session), reservation_id, keep=outcome == "kept")
 
 
 async def sums() -> dict[str, Sum]:

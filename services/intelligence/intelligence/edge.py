@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from intelligence.database import autocommit, describe
+from intelligence.database import connection, describe
 from intelligence.errors import ServiceError
 from intelligence.usage import service
 
@@ -111,8 +111,8 @@ class _Passage:
         return service.quota_headers(learner, use)
 
     async def _quota_use(self, student_id: UUID) -> service.QuotaUse:
-        async with autocommit() as connection:
-            return await service.quota_use(connection, student_id)
+        async with connection() as postgres:
+            return await service.quota_use(postgres, student_id)
 
     def log(self) -> None:
         route = self.scope.get("route")

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 from fastapi import Header, Response
 from pydantic import BaseModel
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background
-from intelligence.database import autocommit, transaction
+from intelligence.database import connection, driver
 from intelligence.errors import InvalidRequest, ServiceError
 
 MAXIMUM_KEY_LENGTH = 200
@@ -56,24 +56,23 @@ class Claim:
     token: Any = None
     stored: bool = False
 
-    async def store(self, session: AsyncSession, status: int, body: BaseModel) -> None:
+    async def store(self, postgres: asyncpg.Connection, status: int, body: BaseModel) -> None:
         """Remember the answer in this transaction; raises when another request has taken the work over."""
         if self.key is None:
             return
-        stored = await session.execute(_STORE, self._row | {"status": status, "body": body.model_dump_json().encode()})
-        if stored.first() is None:
+        if await postgres.fetchval(_STORE, *self._row, status, body.model_dump_json().encode()) is None:
             raise _ClaimLost
         self.stored = True
 
     async def release(self) -> None:
         """Free the key after a failure, so that the next try starts afresh."""
         if self.key is not None:
-            async with autocommit() as connection:
-                await connection.execute(_RELEASE, self._row)
+            async with connection() as postgres:
+                await postgres.execute(_RELEASE, *self._row)
 
     @property
-    def _row(self) -> dict[str, Any]:
-        return {"student_id": self.student_id, "key": self.key, "token": self.token}
+    def _row(self) -> tuple[Any, ...]:
+        return self.student_id, self.key, self.token
 
 
 def digest(*parts: str | BaseModel) -> str:
@@ -120,8 +119,8 @@ async def run_once(
     try:
         status, body = await work(claim)
         if not claim.stored:
-            async with transaction() as session:
-                await claim.store(session, status, body)
+            async with connection() as postgres:
+                await claim.store(postgres, status, body)
     except BaseException:
         await background.finish(claim.release())
         raise
@@ -138,12 +137,11 @@ async def claim_within(
     key = checked(key)
     if key is None:
         return Claim(student_id, None)
-    row = {"student_id": student_id, "key": key, "digest": request_digest, "lease_seconds": LEASE_SECONDS}
-    claimed = (await session.execute(_CLAIM, row)).one_or_none()
+    postgres = await driver(session)
+    claimed = await postgres.fetchval(_CLAIM, student_id, key, request_digest, LEASE_SECONDS)
     if claimed is not None:
-        return Claim(student_id, key, claimed.lease_until)
-    known = (await session.execute(_FIND, {"student_id": student_id, "key": key})).one_or_none()
-    answer = _known_answer(known, request_digest)
+        return Claim(student_id, key, claimed)
+    answer = _known_answer(await postgres.fetchrow(_FIND, student_id, key), request_digest)
     if answer is None:
         raise _ClaimLost
     return answer
@@ -163,20 +161,19 @@ async def answer_within(
     if isinstance(claim, Response):
         return claim
     body = await work()
-    await claim.store(session, status, body)
+    await claim.store(await driver(session), status, body)
     return _answer(status, body.model_dump_json().encode())
 
 
 async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, lease_seconds: float) -> Claim | Response:
-    row = {"student_id": student_id, "key": key, "digest": request_digest, "lease_seconds": lease_seconds}
     pause = FIRST_PAUSE_SECONDS
     give_up = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
     while asyncio.get_running_loop().time() < give_up:
-        async with autocommit() as connection:
-            claimed = (await connection.execute(_CLAIM, row)).one_or_none()
-            known = None if claimed else (await connection.execute(_FIND, row)).one_or_none()
+        async with connection() as postgres:
+            claimed = await postgres.fetchval(_CLAIM, student_id, key, request_digest, lease_seconds)
+            known = None if claimed else await postgres.fetchrow(_FIND, student_id, key)
         if claimed is not None:
-            return Claim(student_id, key, claimed.lease_until)
+            return Claim(student_id, key, claimed)
         answer = _known_answer(known, request_digest)
         if answer is not None:
             return answer
@@ -185,14 +182,14 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
     raise StillWorking
 
 
-def _known_answer(known: Row[Any] | None, request_digest: str) -> Response | None:
+def _known_answer(known: asyncpg.Record | None, request_digest: str) -> Response | None:
     if known is None:
         return None
-    if known.request_digest != request_digest:
+    if known["request_digest"] != request_digest:
         raise IdempotencyConflict
-    if known.status_code is None:
+    if known["status_code"] is None:
         return None
-    return _answer(known.status_code, known.response_body, replayed=True)
+    return _answer(known["status_code"], known["response_body"], replayed=True)
 
 
 def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
@@ -201,24 +198,23 @@ def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
 
 
 # A claim whose lease has run out without an answer belongs to whoever comes next with the same request.
-_CLAIM = text(
+_CLAIM = (
     "INSERT INTO intelligence_idempotency_keys AS k (student_id, idempotency_key, request_digest, lease_until) "
-    "VALUES (CAST(:student_id AS uuid), :key, :digest, "
-    "clock_timestamp() + make_interval(secs => CAST(:lease_seconds AS double precision))) "
+    "VALUES ($1::uuid, $2::text, $3::text, clock_timestamp() + make_interval(secs => $4::double precision)) "
     "ON CONFLICT (student_id, idempotency_key) DO UPDATE SET lease_until = excluded.lease_until "
     "WHERE k.status_code IS NULL AND k.lease_until < clock_timestamp() AND k.request_digest = excluded.request_digest "
     "RETURNING lease_until"
 )
-_FIND = text(
+_FIND = (
     "SELECT request_digest, status_code, response_body FROM intelligence_idempotency_keys "
-    "WHERE student_id = CAST(:student_id AS uuid) AND idempotency_key = :key"
+    "WHERE student_id = $1::uuid AND idempotency_key = $2::text"
 )
-_STORE = text(
-    "UPDATE intelligence_idempotency_keys SET status_code = CAST(:status AS integer), "
-    "response_body = CAST(:body AS bytea) WHERE student_id = CAST(:student_id AS uuid) AND idempotency_key = :key "
-    "AND lease_until = CAST(:token AS timestamptz) AND status_code IS NULL RETURNING 1"
+_STORE = (
+    "UPDATE intelligence_idempotency_keys SET status_code = $4::integer, response_body = $5::bytea "
+    "WHERE student_id = $1::uuid AND idempotency_key = $2::text AND lease_until = $3::timestamptz "
+    "AND status_code IS NULL RETURNING 1"
 )
-_RELEASE = text(
-    "DELETE FROM intelligence_idempotency_keys WHERE student_id = CAST(:student_id AS uuid) AND idempotency_key = :key "
-    "AND lease_until = CAST(:token AS timestamptz) AND status_code IS NULL"
+_RELEASE = (
+    "DELETE FROM intelligence_idempotency_keys WHERE student_id = $1::uuid AND idempotency_key = $2::text "
+    "AND lease_until = $3::timestamptz AND status_code IS NULL"
 )

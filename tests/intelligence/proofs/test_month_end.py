@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.usage import ledger, service, sweeper
 from intelligence.usage.ledger import Settlement
 from tests.conftest import Servers
@@ -59,7 +59,7 @@ async def test_a_refund_goes_to_the_month_it_was_taken_from(ground: Ground) -> N
     assert not await close(returned, keep=False), "once is enough"
     assert await months(ground) == {OLD: (1, 0, 0, 0), NEW: (0, 0, 0, 0)}
     async with transaction() as session:
-        assert (await service.quota_use(session, who.student_id)).month == NEW
+        assert (await service.quota_use(await driver(session), who.student_id)).month == NEW
 
 
 async def test_a_call_made_in_the_new_month_is_paid_there_and_its_unit_goes_back_to_the_old(ground: Ground) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from intelligence import idempotency
 from intelligence.assessments import reading, service
 from intelligence.bodies import BoundedRoute
-from intelligence.database import Session, transaction
+from intelligence.database import Session, driver, transaction
 from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import CurrentLearner, PremiumLearner
 from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, shutting_down
@@ -69,7 +69,7 @@ async def submit_answer(
         return claim
 
     async def remember(session: AsyncSession, receipt: SubmissionReceipt) -> None:
-        await claim.store(session, 202, receipt)
+        await claim.store(await driver(session), 202, receipt)
 
     return await service.submit_answer(
         session, learner=learner, question_id=body.question_id, answer=answer, remember=remember

@@ -13,6 +13,7 @@ from intelligence import content, llm
 from intelligence.assessments import grading, reading
 from intelligence.assessments.gibberish import is_gibberish
 from intelligence.content import LoadedCourse
+from intelligence.database import driver
 from intelligence.errors import ServiceError
 from intelligence.models import AssessmentFeedback, AssessmentSubmission
 from intelligence.usage.service import reserve
@@ -162,7 +163,7 @@ async def submit_answer(
     )
     await remember(session, receipt)
     submission.reservation_id = await reserve(
-        session,
+        await driver(session),
         learner=learner,
         feature="assessment",
         reference_id=uuid4(),

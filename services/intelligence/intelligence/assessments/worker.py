@@ -19,7 +19,7 @@ from intelligence.assessments import grading, queue
 from intelligence.assessments.grading import GradeAnswer, Result
 from intelligence.assessments.queue import Job
 from intelligence.content import CourseUnavailable
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.models import AssessmentFeedback, UsageLog
 from intelligence.settings import get_settings
 from intelligence.usage import metering
@@ -222,7 +222,7 @@ async def _fail(job: Job, reason: str) -> None:
 
 async def _close(session: AsyncSession, job: Job, *, keep: bool) -> None:
     if job.reservation_id is not None:
-        await close_reservation(session, job.reservation_id, keep=keep)
+        await close_reservation(await driver(session), job.reservation_id, keep=keep)
 
 
 async def _put_back(job: Job, *, after_seconds: float) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background, idempotency
 from intelligence.bodies import BoundedRoute
@@ -83,8 +83,8 @@ async def _create(
     learner: Learner, key: str | None, wanted: PathRequest, url_path: str, *, report: service.Report
 ) -> Response:
     async def work(claim: Claim) -> tuple[int, BaseModel]:
-        async def remember(session: AsyncSession, answer: AdaptivePath) -> None:
-            await claim.store(session, 200, answer)
+        async def remember(postgres: asyncpg.Connection, answer: AdaptivePath) -> None:
+            await claim.store(postgres, 200, answer)
 
         path = await service.create_path(
             learner,

@@ -8,15 +8,13 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import text, update
+import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background, content, core_client, llm
 from intelligence.content import LoadedCourse
-from intelligence.database import transaction
+from intelligence.database import connection, driver, transaction
 from intelligence.errors import ServiceError
-from intelligence.models import AdaptivePath as PathRow
 from intelligence.paths import analysis as analyses
 from intelligence.paths import stored, wording
 from intelligence.paths.analysis import Analysis
@@ -65,10 +63,10 @@ class ReservationLost(ModelUnavailable):
 
 
 Report = Callable[[Stage], None]
-Remember = Callable[[AsyncSession, AdaptivePath], Awaitable[None]]
+Remember = Callable[[asyncpg.Connection, AdaptivePath], Awaitable[None]]
 
 
-async def _remember_nothing(_session: AsyncSession, _answer: AdaptivePath) -> None:
+async def _remember_nothing(_postgres: asyncpg.Connection, _answer: AdaptivePath) -> None:
     return None
 
 
@@ -124,16 +122,17 @@ async def _give_again(work: _Work) -> AdaptivePath | None:
         if path is None or not _fits(path, work):
             return None
         answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
-        await work.remember(session, answer)
+        postgres = await driver(session)
+        await work.remember(postgres, answer)
         reservation_id = await reserve(
-            session,
+            postgres,
             learner=work.learner,
             feature="adaptive_path",
             reference_id=path.path_id,
             worst_case_usd=Decimal(0),
             lease_seconds=LEASE_SECONDS,
         )
-        await close_reservation(session, reservation_id, keep=True)
+        await close_reservation(postgres, reservation_id, keep=True)
     return answer
 
 
@@ -145,9 +144,9 @@ def _fits(path: StoredPath, work: _Work) -> bool:
 async def _make(work: _Work, analysis: Analysis, report: Report) -> AdaptivePath:
     prompt = wording.prompt(analysis)
     path_id = uuid4()
-    async with transaction() as session:
+    async with connection() as postgres, postgres.transaction():
         reservation_id = await reserve(
-            session,
+            postgres,
             learner=work.learner,
             feature="adaptive_path",
             reference_id=path_id,
@@ -179,47 +178,29 @@ async def _finish(
 ) -> tuple[StoredPath, AdaptivePath]:
     """Store the path and keep its quota unit, in one transaction."""
     steps, reasoning = wording.choose(worded, analysis.candidates)
-    row = PathRow(
+    path = StoredPath(
         path_id=path_id,
         student_id=work.learner.student_id,
-        status="active",
-        content_version=work.course.course.content_version,
-        recommendations=[step.model_dump() for step in steps],
+        recommendations=steps,
         reasoning=reasoning,
         basis=analysis.best_scores,
         # the moment the facts are from: a quiz taken while the model was at work is a newer one
         generated_at=work.snapshot.taken_at,
         expires_at=work.snapshot.taken_at + LIFETIME,
     )
-    async with transaction() as session:
-        path = await _store(session, row)
-        answer = stored.answer(path, cached=False, include_reasoning=work.include_reasoning)
-        await work.remember(session, answer)
-        if not await close_reservation(session, reservation_id, keep=True):
+    answer = stored.answer(path, cached=False, include_reasoning=work.include_reasoning)
+    async with connection() as postgres, postgres.transaction():
+        await stored.make_active(postgres, path, content_version=work.course.course.content_version)
+        await work.remember(postgres, answer)
+        if not await close_reservation(postgres, reservation_id, keep=True):
             raise ReservationLost
     return path, answer
 
 
-async def _store(session: AsyncSession, row: PathRow) -> StoredPath:
-    # One at a time a student, so that exactly one path is the active one.
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('active path ' || :student_id, 0))"),
-        {"student_id": str(row.student_id)},
-    )
-    await session.execute(
-        update(PathRow)
-        .where(PathRow.student_id == row.student_id, PathRow.status == "active")
-        .values(status="superseded")
-    )
-    session.add(row)
-    await session.flush()
-    return StoredPath.model_validate(row)
-
-
 async def _give_back(reservation_id: UUID) -> None:
     try:
-        async with transaction() as session:
-            await close_reservation(session, reservation_id, keep=False)
+        async with connection() as postgres:
+            await close_reservation(postgres, reservation_id, keep=False)
     except (SQLAlchemyError, OSError, TimeoutError):
         logger.exception("reservation %s could not be released now; the sweeper will", reservation_id)
 

@@ -4,8 +4,10 @@ What a path says of its student stands in PostgreSQL alone, and goes with the ac
 by at most a day holds a random number that leads nowhere.
 """
 
+import json
 from uuid import UUID
 
+import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -105,6 +107,25 @@ async def find_active(session: AsyncSession, student_id: UUID, *, remembered: UU
     return StoredPath.model_validate(row) if row else None
 
 
+async def make_active(postgres: asyncpg.Connection, path: StoredPath, *, content_version: str) -> None:
+    """Keep a new path as the student's active one, in the caller's transaction."""
+    # One at a time a student, so that exactly one path is the active one.
+    await postgres.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('active path ' || $1::text, 0))", str(path.student_id)
+    )
+    await postgres.execute(
+        _MAKE_ACTIVE,
+        path.path_id,
+        path.student_id,
+        content_version,
+        json.dumps([step.model_dump() for step in path.recommendations]),
+        path.reasoning,
+        json.dumps(path.basis),
+        path.generated_at,
+        path.expires_at,
+    )
+
+
 async def remember(path: StoredPath) -> None:
     """Keep in Redis, for 24 hours, which path is the student's: its id alone, which says nothing of anybody."""
     value = Remembered(path_id=path.path_id).model_dump(mode="json")
@@ -126,3 +147,13 @@ async def forget(student_id: UUID) -> None:
 
 def _key(student_id: UUID) -> str:
     return f"adaptive_path:{student_id}"
+
+
+_MAKE_ACTIVE = """
+    WITH superseded AS (
+        UPDATE adaptive_paths SET status = 'superseded' WHERE student_id = $2::uuid AND status = 'active'
+    )
+    INSERT INTO adaptive_paths
+        (path_id, student_id, status, content_version, recommendations, reasoning, basis, generated_at, expires_at)
+    VALUES ($1::uuid, $2::uuid, 'active', $3::text, $4::jsonb, $5::text, $6::jsonb, $7::timestamptz, $8::timestamptz)
+"""

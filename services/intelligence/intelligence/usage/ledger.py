@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from intelligence.database import autocommit, describe
+from intelligence.database import connection, describe
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage.pricing import TokenUsage
@@ -86,25 +85,23 @@ async def open_call(call: Call, *, reservation_id: UUID | None, student_id: UUID
 
 async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_id: UUID | None) -> None:
     settings = get_settings()
-    async with autocommit() as connection:
-        refused_by = await connection.scalar(
+    async with connection() as postgres:
+        refused_by = await postgres.fetchval(
             _OPEN,
-            {
-                "call_id": call_id,
-                "reservation_id": reservation_id,
-                "feature": call.feature,
-                "attempt": call.attempt,
-                "model": call.model,
-                "prompt_version": call.prompt_version,
-                "price_version": call.price_version,
-                "worst_case_usd": call.worst_case_usd,
-                "student_ceiling": settings.llm_student_monthly_ceiling_usd,
-                "installation_ceiling": settings.llm_monthly_ceiling_usd,
-                "lease_seconds": call.seconds + LEASE_MARGIN_SECONDS,
-                "reference_id": call.reference_id,
-                "student_id": student_id,
-                "request_body": json.dumps(_storable(call.request_body)),
-            },
+            call_id,
+            reservation_id,
+            call.feature,
+            call.attempt,
+            call.model,
+            call.prompt_version,
+            call.price_version,
+            call.worst_case_usd,
+            settings.llm_student_monthly_ceiling_usd,
+            settings.llm_monthly_ceiling_usd,
+            call.seconds + LEASE_MARGIN_SECONDS,
+            call.reference_id,
+            student_id,
+            json.dumps(_storable(call.request_body)),
         )
     if refused_by is not None:
         raise _refusal(refused_by)
@@ -136,24 +133,22 @@ async def settle(call_id: UUID, settlement: Settlement) -> None:
 
 async def _settle(call_id: UUID, settlement: Settlement) -> None:
     usage, text_given = settlement.usage, settlement.response_text
-    async with autocommit() as connection:
-        await connection.execute(
+    async with connection() as postgres:
+        await postgres.execute(
             _SETTLE,
-            {
-                "call_id": call_id,
-                "outcome": settlement.outcome,
-                "success": settlement.outcome == "succeeded",
-                "tokens_input": usage.prompt_tokens,
-                "tokens_cache_write": usage.cache_write,
-                "tokens_cache_read": usage.cache_read,
-                "tokens_output": usage.output_tokens,
-                "cost_usd": settlement.cost_usd,
-                "usage": None if settlement.raw_usage is None else json.dumps(_storable(settlement.raw_usage)),
-                "latency_ms": settlement.latency_ms,
-                "request_id": settlement.request_id,
-                "error_code": settlement.error_code,
-                "response_text": None if text_given is None else _storable(text_given),
-            },
+            call_id,
+            settlement.outcome,
+            settlement.outcome == "succeeded",
+            usage.prompt_tokens,
+            usage.cache_write,
+            usage.cache_read,
+            usage.output_tokens,
+            settlement.cost_usd,
+            None if settlement.raw_usage is None else json.dumps(_storable(settlement.raw_usage)),
+            settlement.latency_ms,
+            settlement.request_id,
+            settlement.error_code,
+            None if text_given is None else _storable(text_given),
         )
 
 
@@ -170,27 +165,20 @@ def _storable(value: Any) -> Any:
 
 # One statement each, so that the row and the text that belongs to it cost one round trip and are there together. The
 # text is its student's: where the account is gone, the foreign key undoes all of it.
-_OPEN = text("""
+_OPEN = """
     WITH opened AS MATERIALIZED (
-        SELECT open_llm_call(CAST(:call_id AS uuid), CAST(:reservation_id AS uuid), CAST(:feature AS text),
-            CAST(:attempt AS integer), CAST(:model AS text), CAST(:prompt_version AS text),
-            CAST(:price_version AS text), CAST(:worst_case_usd AS numeric), CAST(:student_ceiling AS numeric),
-            CAST(:installation_ceiling AS numeric),
-            make_interval(secs => CAST(:lease_seconds AS double precision)), CAST(:reference_id AS uuid)) AS refused_by
+        SELECT open_llm_call($1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::numeric,
+            $9::numeric, $10::numeric, make_interval(secs => $11::double precision), $12::uuid) AS refused_by
     ), stored AS (
         INSERT INTO llm_exchanges (call_id, student_id, request_body)
-        SELECT CAST(:call_id AS uuid), CAST(:student_id AS uuid), CAST(:request_body AS jsonb)
-        FROM opened WHERE refused_by IS NULL
+        SELECT $1::uuid, $13::uuid, $14::jsonb FROM opened WHERE refused_by IS NULL
     )
     SELECT refused_by FROM opened
-""")
-_SETTLE = text("""
+"""
+_SETTLE = """
     WITH answered AS (
-        UPDATE llm_exchanges SET response_text = :response_text
-        WHERE call_id = CAST(:call_id AS uuid) AND CAST(:response_text AS text) IS NOT NULL
+        UPDATE llm_exchanges SET response_text = $13::text WHERE call_id = $1::uuid AND $13::text IS NOT NULL
     )
-    SELECT settle_llm_call(CAST(:call_id AS uuid), CAST(:outcome AS text), CAST(:success AS boolean),
-        CAST(:tokens_input AS integer), CAST(:tokens_cache_write AS integer), CAST(:tokens_cache_read AS integer),
-        CAST(:tokens_output AS integer), CAST(:cost_usd AS numeric), CAST(:usage AS jsonb),
-        CAST(:latency_ms AS integer), CAST(:request_id AS text), CAST(:error_code AS text))
-""")
+    SELECT settle_llm_call($1::uuid, $2::text, $3::boolean, $4::integer, $5::integer, $6::integer, $7::integer,
+        $8::numeric, $9::jsonb, $10::integer, $11::text, $12::text)
+"""

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from intelligence import idempotency
-from intelligence.database import Session
+from intelligence.database import Session, driver
 from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import AdminLearner, CurrentLearner
 from intelligence.usage import costs, export, quotas, service
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/api/v2", tags=["usage"])
 @router.get("/usage/quota")
 async def read_quota(request: Request, learner: CurrentLearner, session: Session) -> Quota:
     """What the caller may still do this month; costs nothing."""
-    use = request.state.quota_use = await service.quota_use(session, learner.student_id)
+    use = request.state.quota_use = await service.quota_use(await driver(session), learner.student_id)
     return service.quota_of(learner, use)
 
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import cache
 from intelligence.errors import ServiceError
@@ -108,7 +109,7 @@ def limit_of(learner: Learner, feature: Feature) -> int | None:
 
 
 async def reserve(
-    session: AsyncSession,
+    postgres: asyncpg.Connection,
     *,
     learner: Learner,
     feature: Feature,
@@ -124,47 +125,41 @@ async def reserve(
     lease has run out.
     """
     settings = get_settings()
-    row = (
-        await session.execute(
-            _RESERVE,
-            {
-                "student_id": learner.student_id,
-                "feature": feature,
-                "reference_id": reference_id,
-                "quota_limit": limit_of(learner, feature),
-                "student_ceiling": settings.llm_student_monthly_ceiling_usd,
-                "installation_ceiling": settings.llm_monthly_ceiling_usd,
-                "worst_case_usd": worst_case_usd,
-                "lease_seconds": lease_seconds,
-            },
-        )
-    ).one()
-    if row.refused_by is not None:
+    row = await postgres.fetchrow(
+        _RESERVE,
+        learner.student_id,
+        feature,
+        reference_id,
+        limit_of(learner, feature),
+        settings.llm_student_monthly_ceiling_usd,
+        settings.llm_monthly_ceiling_usd,
+        worst_case_usd,
+        lease_seconds,
+    )
+    if row["refused_by"] is not None:
         raise refusal(
-            row.refused_by, learner=learner, feature=feature, used=row.used, limit=row.quota_limit, month=row.month
+            row["refused_by"],
+            learner=learner,
+            feature=feature,
+            used=row["used"],
+            limit=row["quota_limit"],
+            month=row["month"],
         )
     if not (settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments):
         raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
-    reservation_id: UUID = row.reservation_id
+    reservation_id: UUID = row["reservation_id"]
     return reservation_id
 
 
-_RESERVE = text(
-    "SELECT refused_by, reservation_id, used, month, quota_limit FROM reserve("
-    "CAST(:student_id AS uuid), CAST(:feature AS text), CAST(:reference_id AS uuid), CAST(:quota_limit AS integer), "
-    "CAST(:student_ceiling AS numeric), CAST(:installation_ceiling AS numeric), CAST(:worst_case_usd AS numeric), "
-    "make_interval(secs => CAST(:lease_seconds AS double precision)))"
+_RESERVE = (
+    "SELECT refused_by, reservation_id, used, month, quota_limit FROM reserve($1::uuid, $2::text, $3::uuid, "
+    "$4::integer, $5::numeric, $6::numeric, $7::numeric, make_interval(secs => $8::double precision))"
 )
 
 
-async def close_reservation(session: AsyncSession, reservation_id: UUID, *, keep: bool) -> bool:
+async def close_reservation(postgres: asyncpg.Connection, reservation_id: UUID, *, keep: bool) -> bool:
     """End a reservation once; `keep=False` gives the quota unit back to its month. False when it was ended before."""
-    closed: bool = (
-        await session.execute(
-            text("SELECT close_reservation(CAST(:id AS uuid), CAST(:keep AS boolean))"),
-            {"id": reservation_id, "keep": keep},
-        )
-    ).scalar_one()
+    closed: bool = await postgres.fetchval("SELECT close_reservation($1::uuid, $2::boolean)", reservation_id, keep)
     return closed
 
 
@@ -215,20 +210,16 @@ def upgrade_options(learner: Learner) -> list[UpgradeOption]:
     return {"free": [premium, pro], "premium": [pro], "pro": []}[tier]
 
 
-async def quota_use(session: AsyncSession | AsyncConnection, student_id: UUID) -> QuotaUse:
+async def quota_use(postgres: asyncpg.Connection, student_id: UUID) -> QuotaUse:
     """What a student has used in the month of PostgreSQL's clock."""
-    row = (
-        await session.execute(
-            text(
-                "SELECT m.month, coalesce(adaptive_paths_used, 0) AS paths, coalesce(assessments_used, 0) AS answers,"
-                " coalesce(adaptive_paths_gifted, 0) AS paths_gifted, coalesce(assessments_gifted, 0) AS answers_gifted"
-                " FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q"
-                " ON q.month = m.month AND q.student_id = CAST(:student_id AS uuid)"
-            ),
-            {"student_id": student_id},
-        )
-    ).one()
-    return QuotaUse(row.month, row.paths, row.answers, row.paths_gifted, row.answers_gifted)
+    row = await postgres.fetchrow(
+        "SELECT m.month, coalesce(adaptive_paths_used, 0), coalesce(assessments_used, 0),"
+        " coalesce(adaptive_paths_gifted, 0), coalesce(assessments_gifted, 0)"
+        " FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q"
+        " ON q.month = m.month AND q.student_id = $1::uuid",
+        student_id,
+    )
+    return QuotaUse(*row)
 
 
 async def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
