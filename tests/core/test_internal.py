@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from core.settings import Settings
+from shared_schemas.learners import LearnerSnapshot
 from tests.core.conftest import SERVICE_TOKEN, SignUp
 from tests.core.factories import right_answers
 
@@ -63,6 +64,7 @@ async def test_the_snapshot_holds_what_analysis_needs_and_no_person(client: http
         assert (await client.post(SUBMIT, json={"answers": answers}, headers=student.headers)).status_code == 200
     answer = await client.get(f"/internal/v1/learners/{student.student_id}/snapshot", headers=as_service())
     assert answer.status_code == 200, answer.text
+    LearnerSnapshot.model_validate_json(answer.text, strict=True)
     attempts = answer.json()["quiz_attempts"]
     assert [attempt["passed"] for attempt in attempts] == [False, True], "oldest first"
     assert attempts[0]["marks"] == {"q1": 10, "q2": 0, "q3": 0, "q4": 0}

@@ -97,6 +97,12 @@ class Database:
             async with self._reading.connect() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[asyncpg.Connection]:
+        """The same as `reading`, by the connection of asyncpg itself, for what is asked often."""
+        async with self.reading() as connection:
+            yield (await connection.get_raw_connection()).driver_connection
+
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()

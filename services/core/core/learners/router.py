@@ -2,16 +2,15 @@
 
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
 from core import security
-from core.database import Session
+from core.database import RequestDatabase
 from core.learners import service
 from core.routing import router as new_router
 from core.security import RequestSettings
 from core.tokens import AUDIENCE
 from shared_schemas.claims import Learner, ResolveRequest
-from shared_schemas.learners import LearnerSnapshot
 
 router = new_router("/internal/v1/learners", "internal", documented=False)
 router.dependencies.append(Depends(security.trusted_service))
@@ -25,6 +24,6 @@ async def resolve(http: Request, request: ResolveRequest, settings: RequestSetti
 
 
 @router.get("/{student_id}/snapshot")
-async def read_snapshot(student_id: UUID, session: Session) -> LearnerSnapshot:
-    """Progress and quiz attempts of one student."""
-    return await service.snapshot(session, student_id=student_id)
+async def read_snapshot(student_id: UUID, database: RequestDatabase) -> Response:
+    """Progress and quiz attempts of one student, a LearnerSnapshot."""
+    return Response(await service.snapshot(database, student_id=student_id), media_type="application/json")

@@ -1,16 +1,52 @@
 """The learner snapshot: what intelligence may know of a student."""
 
-from collections import defaultdict
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from core.database import Database
 from core.errors import ServiceError
-from core.models import ChapterProgress, QuizResult, SectionProgress, Student
-from shared_schemas.learners import ChapterFacts, LearnerSnapshot, QuizAttemptFacts, SectionFacts
 
 MOST_ATTEMPTS = 500
+
+# Asked for with every path, so it is one statement, and PostgreSQL writes the JSON of a LearnerSnapshot itself.
+_SNAPSHOT = """
+    SELECT json_build_object(
+        'student_id', s.student_id,
+        'taken_at', now(),
+        'chapters', coalesce((
+            SELECT json_agg(json_build_object(
+                'chapter_id', c.chapter_id,
+                'completion_status', c.completion_status,
+                'time_spent_seconds', c.time_spent_seconds,
+                'sections', coalesce((
+                    SELECT json_agg(json_build_object(
+                        'section_id', p.section_id,
+                        'completed', p.completed_at IS NOT NULL,
+                        'time_spent_seconds', p.time_spent_seconds) ORDER BY p.section_id)
+                    FROM section_progress p
+                    WHERE p.student_id = s.student_id AND p.chapter_id = c.chapter_id), '[]'),
+                'last_activity_at', c.last_activity_at) ORDER BY c.chapter_id)
+            FROM chapter_progress c WHERE c.student_id = s.student_id), '[]'),
+        'quiz_attempts', coalesce((
+            SELECT json_agg(json_build_object(
+                'attempt_id', a.attempt_id,
+                'quiz_id', a.quiz_id,
+                'chapter_id', a.chapter_id,
+                'score', a.score,
+                'passed', a.passed,
+                'completed_at', a.completed_at,
+                'marks', a.marks,
+                'concepts', a.concepts,
+                'sections', a.sections) ORDER BY a.completed_at, a.attempt_id DESC)
+            FROM (
+                SELECT q.*, d.* FROM quiz_results q CROSS JOIN LATERAL (
+                    SELECT coalesce(json_object_agg(key, value -> 'score'), '{}') AS marks,
+                        coalesce(json_object_agg(key, value -> 'concept'), '{}') AS concepts,
+                        coalesce(json_object_agg(key, value -> 'section_id'), '{}') AS sections
+                    FROM jsonb_each(q.grading_details)) d
+                WHERE q.student_id = s.student_id ORDER BY q.completed_at DESC, q.attempt_id LIMIT $2) a), '[]')
+        )::text
+    FROM students s WHERE s.student_id = $1
+"""
 
 
 class LearnerNotFound(ServiceError):
@@ -20,66 +56,13 @@ class LearnerNotFound(ServiceError):
     code = "RESOURCE_NOT_FOUND"
 
 
-async def snapshot(session: AsyncSession, *, student_id: UUID) -> LearnerSnapshot:
-    """Progress and the newest 500 quiz attempts of one student, oldest first; LearnerNotFound where there is none."""
-    taken_at = await session.scalar(select(func.now()).where(Student.student_id == student_id))
-    if taken_at is None:
+async def snapshot(database: Database, *, student_id: UUID) -> str:
+    """The JSON of a LearnerSnapshot: progress and the newest 500 quiz attempts, oldest first.
+
+    Raises LearnerNotFound.
+    """
+    async with database.asking() as connection:
+        document: str | None = await connection.fetchval(_SNAPSHOT, student_id, MOST_ATTEMPTS)
+    if document is None:
         raise LearnerNotFound
-    return LearnerSnapshot(
-        student_id=student_id,
-        taken_at=taken_at,
-        chapters=await _chapters(session, student_id),
-        quiz_attempts=await _attempts(session, student_id),
-    )
-
-
-async def _chapters(session: AsyncSession, student_id: UUID) -> list[ChapterFacts]:
-    sections: dict[str, list[SectionFacts]] = defaultdict(list)
-    found = await session.scalars(
-        select(SectionProgress)
-        .where(SectionProgress.student_id == student_id)
-        .order_by(SectionProgress.chapter_id, SectionProgress.section_id)
-    )
-    for row in found:
-        facts = SectionFacts(
-            section_id=row.section_id,
-            completed=row.completed_at is not None,
-            time_spent_seconds=row.time_spent_seconds,
-        )
-        sections[row.chapter_id].append(facts)
-    chapters = await session.scalars(
-        select(ChapterProgress).where(ChapterProgress.student_id == student_id).order_by(ChapterProgress.chapter_id)
-    )
-    return [
-        ChapterFacts(
-            chapter_id=row.chapter_id,
-            completion_status=row.completion_status,
-            time_spent_seconds=row.time_spent_seconds,
-            sections=sections[row.chapter_id],
-            last_activity_at=row.last_activity_at,
-        )
-        for row in chapters
-    ]
-
-
-async def _attempts(session: AsyncSession, student_id: UUID) -> list[QuizAttemptFacts]:
-    newest = await session.scalars(
-        select(QuizResult)
-        .where(QuizResult.student_id == student_id)
-        .order_by(QuizResult.completed_at.desc(), QuizResult.attempt_id)
-        .limit(MOST_ATTEMPTS)
-    )
-    return [
-        QuizAttemptFacts(
-            attempt_id=row.attempt_id,
-            quiz_id=row.quiz_id,
-            chapter_id=row.chapter_id,
-            score=row.score,
-            passed=row.passed,
-            completed_at=row.completed_at,
-            marks={name: mark["score"] for name, mark in row.grading_details.items()},
-            concepts={name: mark["concept"] for name, mark in row.grading_details.items()},
-            sections={name: mark["section_id"] for name, mark in row.grading_details.items()},
-        )
-        for row in reversed(list(newest))
-    ]
+    return document
