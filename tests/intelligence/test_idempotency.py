@@ -89,7 +89,7 @@ async def test_a_dead_request_gives_way_when_its_lease_has_run_out(configure: Co
     work = Counter()
     assert (await once(work, student)).status_code == 201
     forever.set()
-    with pytest.raises(idempotency._ClaimLost):  # it may not overwrite the answer that was given
+    with pytest.raises(idempotency.ClaimLost):  # it may not overwrite the answer that was given
         await dead
     assert bytes((await once(work, student)).body) == b'{"number":1}'
 

@@ -39,7 +39,7 @@ class IdempotencyConflict(ServiceError):
     message = "This Idempotency-Key was used before with another request. Use a new key."
 
 
-class _ClaimLost(ServiceError):
+class ClaimLost(ServiceError):
     """The work took longer than its lease, and a repetition has taken it over."""
 
     status = 409
@@ -61,7 +61,7 @@ class Claim:
         if self.key is None:
             return
         if await postgres.fetchval(_STORE, *self._row, status, body.model_dump_json().encode()) is None:
-            raise _ClaimLost
+            raise ClaimLost
         self.stored = True
 
     async def release(self) -> None:
@@ -143,7 +143,7 @@ async def claim_within(
         return Claim(student_id, key, claimed)
     answer = _known_answer(await postgres.fetchrow(_FIND, student_id, key), request_digest)
     if answer is None:
-        raise _ClaimLost
+        raise ClaimLost
     return answer
 
 

@@ -214,7 +214,7 @@ async def close() -> None:
 def _connections() -> httpx2.AsyncClient:
     import anthropic
 
-    return anthropic.DefaultAsyncHttpxClient()
+    return anthropic.DefaultAioHttpClient()  # takes two thirds of the processor time of httpx's own
 
 
 @lru_cache

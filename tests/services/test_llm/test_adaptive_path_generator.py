@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from intelligence.idempotency import Claim
 from intelligence.paths import wording
 from intelligence.paths.analysis import analyse
 from intelligence.paths.service import InsufficientData, create_path
@@ -17,7 +18,13 @@ SONNET_CACHE_WRITE, SONNET_CACHE_READ = Decimal("2.50") / 1_000_000, Decimal("0.
 
 
 async def generate(student: Student) -> list[str]:
-    path = await create_path(student.learner, tier="premium", force_refresh=False, include_reasoning=True)
+    path = await create_path(
+        student.learner,
+        tier="premium",
+        force_refresh=False,
+        include_reasoning=True,
+        claim=Claim(student.learner.student_id, None),
+    )
     return [step.chapter_id for step in path.recommendations]
 
 

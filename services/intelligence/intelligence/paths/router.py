@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
@@ -83,16 +82,13 @@ async def _create(
     learner: Learner, key: str | None, wanted: PathRequest, url_path: str, *, report: service.Report
 ) -> Response:
     async def work(claim: Claim) -> tuple[int, BaseModel]:
-        async def remember(postgres: asyncpg.Connection, answer: AdaptivePath) -> None:
-            await claim.store(postgres, 200, answer)
-
         path = await service.create_path(
             learner,
             tier=learner.effective_tier(datetime.now(UTC)),
             force_refresh=wanted.force_refresh,
             include_reasoning=wanted.include_reasoning,
+            claim=claim,
             report=report,
-            remember=remember,
         )
         return 200, path
 

@@ -1,20 +1,20 @@
 """Making a path, giving one again, and following one."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid4
 
-import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from intelligence import background, content, core_client, llm
 from intelligence.content import LoadedCourse
 from intelligence.database import connection, driver, transaction
 from intelligence.errors import ServiceError
+from intelligence.idempotency import Claim
 from intelligence.paths import analysis as analyses
 from intelligence.paths import stored, wording
 from intelligence.paths.analysis import Analysis
@@ -58,16 +58,7 @@ class InsufficientData(ServiceError):
         )
 
 
-class ReservationLost(ModelUnavailable):
-    """The reservation ran out before the path was ready; it has been given back."""
-
-
 Report = Callable[[Stage], None]
-Remember = Callable[[asyncpg.Connection, AdaptivePath], Awaitable[None]]
-
-
-async def _remember_nothing(_postgres: asyncpg.Connection, _answer: AdaptivePath) -> None:
-    return None
 
 
 async def create_path(
@@ -76,13 +67,13 @@ async def create_path(
     tier: SubscriptionTier,
     force_refresh: bool,
     include_reasoning: bool,
+    claim: Claim,
     report: Report = lambda _: None,
-    remember: Remember = _remember_nothing,
 ) -> AdaptivePath:
     """A path for this student: the one of the last 24 hours while it still fits, otherwise a new one.
 
-    Either takes one quota unit; any failure gives it back. ``report`` is told each stage as it begins; ``remember`` is
-    called in the transaction that makes the path final.
+    Either takes one quota unit; any failure gives it back. The answer is remembered under ``claim`` together with
+    that; ``report`` is told each stage as it begins.
     """
     report("queued")
     snapshot = await core_client.snapshot(learner.student_id)
@@ -94,7 +85,7 @@ async def create_path(
         snapshot=snapshot,
         course=await content.current_course(),
         include_reasoning=include_reasoning,
-        remember=remember,
+        claim=claim,
     )
     if get_settings().enable_phase2_caching and not force_refresh:
         given_again = await _give_again(work)
@@ -111,7 +102,7 @@ class _Work:
     snapshot: LearnerSnapshot
     course: LoadedCourse
     include_reasoning: bool
-    remember: Remember
+    claim: Claim
 
 
 async def _give_again(work: _Work) -> AdaptivePath | None:
@@ -123,7 +114,7 @@ async def _give_again(work: _Work) -> AdaptivePath | None:
             return None
         answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
         postgres = await driver(session)
-        await work.remember(postgres, answer)
+        await work.claim.store(postgres, 200, answer)
         reservation_id = await reserve(
             postgres,
             learner=work.learner,
@@ -144,7 +135,7 @@ def _fits(path: StoredPath, work: _Work) -> bool:
 async def _make(work: _Work, analysis: Analysis, report: Report) -> AdaptivePath:
     prompt = wording.prompt(analysis)
     path_id = uuid4()
-    async with connection() as postgres, postgres.transaction():
+    async with connection() as postgres:
         reservation_id = await reserve(
             postgres,
             learner=work.learner,
@@ -189,11 +180,13 @@ async def _finish(
         expires_at=work.snapshot.taken_at + LIFETIME,
     )
     answer = stored.answer(path, cached=False, include_reasoning=work.include_reasoning)
-    async with connection() as postgres, postgres.transaction():
-        await stored.make_active(postgres, path, content_version=work.course.course.content_version)
-        await work.remember(postgres, answer)
-        if not await close_reservation(postgres, reservation_id, keep=True):
-            raise ReservationLost
+    await stored.keep(
+        path,
+        content_version=work.course.course.content_version,
+        reservation_id=reservation_id,
+        claim=work.claim,
+        answer=answer,
+    )
     return path, answer
 
 

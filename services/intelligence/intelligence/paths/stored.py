@@ -7,15 +7,19 @@ by at most a day holds a random number that leads nowhere.
 import json
 from uuid import UUID
 
-import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import cache
+from intelligence.database import connection
+from intelligence.errors import ServiceError
+from intelligence.idempotency import Claim, ClaimLost
 from intelligence.models import AdaptivePath as PathRow
 from intelligence.paths.analysis import best_scores
 from intelligence.paths.wording import ChosenStep
+from intelligence.usage.metering import ModelUnavailable
 from shared_schemas.learners import LearnerSnapshot
 from shared_schemas.paths import AdaptivePath, Links, PathMetadata, PathStatus, Recommendation
 
@@ -35,6 +39,10 @@ class StoredPath(BaseModel):
     basis: dict[str, int]
     generated_at: AwareDatetime
     expires_at: AwareDatetime
+
+
+class ReservationLost(ModelUnavailable):
+    """The reservation ran out before the path was ready; it has been given back."""
 
 
 class Remembered(BaseModel):
@@ -107,23 +115,36 @@ async def find_active(session: AsyncSession, student_id: UUID, *, remembered: UU
     return StoredPath.model_validate(row) if row else None
 
 
-async def make_active(postgres: asyncpg.Connection, path: StoredPath, *, content_version: str) -> None:
-    """Keep a new path as the student's active one, in the caller's transaction."""
-    # One at a time a student, so that exactly one path is the active one.
-    await postgres.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('active path ' || $1::text, 0))", str(path.student_id)
-    )
-    await postgres.execute(
-        _MAKE_ACTIVE,
-        path.path_id,
-        path.student_id,
-        content_version,
-        json.dumps([step.model_dump() for step in path.recommendations]),
-        path.reasoning,
-        json.dumps(path.basis),
-        path.generated_at,
-        path.expires_at,
-    )
+async def keep(
+    path: StoredPath, *, content_version: str, reservation_id: UUID, claim: Claim, answer: AdaptivePath
+) -> None:
+    """Make a new path the student's active one, keep its quota unit and remember its answer: all of it or nothing.
+
+    Raises ReservationLost, or ClaimLost when another request has taken the work over.
+    """
+    try:
+        async with connection() as postgres:
+            await postgres.execute(
+                _KEEP,
+                path.path_id,
+                path.student_id,
+                content_version,
+                json.dumps([step.model_dump() for step in path.recommendations]),
+                path.reasoning,
+                json.dumps(path.basis),
+                path.generated_at,
+                path.expires_at,
+                reservation_id,
+                claim.key,
+                claim.token,
+                answer.model_dump_json().encode(),
+            )
+    except DBAPIError as error:
+        refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", None) or "")
+        if refusal is None:
+            raise
+        raise refusal from error
+    claim.stored = True
 
 
 async def remember(path: StoredPath) -> None:
@@ -149,11 +170,9 @@ def _key(student_id: UUID) -> str:
     return f"adaptive_path:{student_id}"
 
 
-_MAKE_ACTIVE = """
-    WITH superseded AS (
-        UPDATE adaptive_paths SET status = 'superseded' WHERE student_id = $2::uuid AND status = 'active'
-    )
-    INSERT INTO adaptive_paths
-        (path_id, student_id, status, content_version, recommendations, reasoning, basis, generated_at, expires_at)
-    VALUES ($1::uuid, $2::uuid, 'active', $3::text, $4::jsonb, $5::text, $6::jsonb, $7::timestamptz, $8::timestamptz)
-"""
+# revision 011 says what the function does, and what it refuses
+_KEEP = (
+    "SELECT keep_path($1::uuid, $2::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, $7::timestamptz, $8::timestamptz, "
+    "$9::uuid, $10::text, $11::timestamptz, $12::bytea)"
+)
+_REFUSALS: dict[str, type[ServiceError]] = {"CC001": ClaimLost, "CC002": ReservationLost}

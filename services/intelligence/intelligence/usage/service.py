@@ -119,8 +119,8 @@ async def reserve(
 ) -> UUID:
     """Take one quota unit and hold the worst case, atomically; the reservation's id.
 
-    Raises QuotaExceeded, SpendCeilingReached, ServiceBudgetExhausted or FeatureDisabled, in this order; the caller's
-    rollback leaves everything as it was. Make it the last statement before the commit: it holds the locks of the
+    Raises QuotaExceeded, SpendCeilingReached, ServiceBudgetExhausted or FeatureDisabled, in this order, and then
+    nothing is taken. Within a transaction, make it the last statement before the commit: it holds the locks of the
     limits. `lease_seconds` None: something durable owns the reservation; otherwise the sweeper releases it when the
     lease has run out.
     """
@@ -146,6 +146,7 @@ async def reserve(
             month=row["month"],
         )
     if not (settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments):
+        await close_reservation(postgres, row["reservation_id"], keep=False)
         raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
     reservation_id: UUID = row["reservation_id"]
     return reservation_id
