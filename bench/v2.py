@@ -4,9 +4,10 @@ Everything stands on this machine and shares its cores: the ratio to the yardsti
 milliseconds.
 """
 
-import asyncio
 import sys
 from collections.abc import Sequence
+
+import uvloop
 
 from bench.v2_measures import SIMULATED_SECONDS, Crowd, Latency, Throughput, crowd, latency, throughput
 from bench.v2_stage import ask_provider, prepared_provider, record_exchange, system
@@ -26,8 +27,8 @@ def main() -> int:
         students = [live.learner() for _ in range(STUDENTS)]
         exchange = record_exchange(live)
         with prepared_provider(live, exchange) as provider:
-            alone = asyncio.run(latency(gateway, provider, exchange, students[0], times=ALONE_CALLS))
-            flood = asyncio.run(
+            alone = uvloop.run(latency(gateway, provider, exchange, students[0], times=ALONE_CALLS))
+            flood = uvloop.run(
                 throughput(gateway, provider, exchange, students, seconds=THROUGHPUT_SECONDS, clients=CLIENTS)
             )
         rush = hundred_at_once(live, gateway, students)
@@ -38,7 +39,7 @@ def hundred_at_once(live: Live, gateway: str, students: Sequence[Student]) -> Cr
     """All of them against the model simulator, which takes its time."""
     ask_provider(live, None)
     live.simulate(mode="latency", latency_ms=round(SIMULATED_SECONDS * 1000))
-    return asyncio.run(crowd(live, gateway, students))
+    return uvloop.run(crowd(live, gateway, students))
 
 
 def report(alone: Latency, flood: Throughput, rush: Crowd) -> int:

@@ -145,9 +145,9 @@ def load_prompt(name: str) -> PromptFile:
 def worst_case_usd(prompt: Prompt[Any]) -> Decimal:
     """The most one attempt at this prompt can cost with the configured model, in US dollars."""
     body = prompt.request_body(get_settings().anthropic_model)
-    text = "\n".join((prompt.system, prompt.notice, prompt.user, json.dumps(body["output_config"])))
+    parts = (prompt.system, prompt.notice, prompt.user, json.dumps(body["output_config"]))
     return pricing.worst_case(
-        prompt_tokens=token_estimate.at_most(text), max_tokens=prompt.max_tokens, at_price=current_price()
+        prompt_tokens=token_estimate.at_most(*parts), max_tokens=prompt.max_tokens, at_price=current_price()
     )
 
 

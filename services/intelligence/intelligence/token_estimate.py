@@ -31,9 +31,13 @@ def encoding() -> tiktoken.Encoding:
     return tiktoken.Encoding("cl100k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={})
 
 
-@lru_cache(maxsize=64)  # a prompt is estimated when its dollars are reserved, and again when it is sent
-def at_most(text: str) -> int:
-    """An upper bound of the input tokens of a prompt with this whole text, schema included."""
+def at_most(*parts: str) -> int:
+    """An upper bound of the input tokens of a prompt that consists of these texts, schema included."""
+    return sum(_at_most(part) for part in parts) + OVERHEAD_TOKENS
+
+
+@lru_cache(maxsize=64)  # the same for most prompts, and a prompt is estimated when reserved for and again when sent
+def _at_most(text: str) -> int:
     counted = math.ceil(len(encoding().encode_ordinary(text)) * SAFETY_FACTOR)
     # a byte-level encoding never makes more tokens than there are bytes
-    return min(counted, len(text.encode("utf-8", "surrogatepass"))) + OVERHEAD_TOKENS
+    return min(counted, len(text.encode("utf-8", "surrogatepass")))

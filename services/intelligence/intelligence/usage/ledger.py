@@ -1,7 +1,6 @@
 """Rows of the ledger: opened before an attempt is sent, settled once it is known what became of it."""
 
 import asyncio
-import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -101,7 +101,7 @@ async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_
             call.seconds + LEASE_MARGIN_SECONDS,
             call.reference_id,
             student_id,
-            json.dumps(_storable(call.request_body)),
+            orjson.dumps(_storable(call.request_body)).decode(),
         )
     if refused_by is not None:
         raise _refusal(refused_by)
@@ -144,7 +144,7 @@ async def _settle(call_id: UUID, settlement: Settlement) -> None:
             usage.cache_read,
             usage.output_tokens,
             settlement.cost_usd,
-            None if settlement.raw_usage is None else json.dumps(_storable(settlement.raw_usage)),
+            None if settlement.raw_usage is None else orjson.dumps(_storable(settlement.raw_usage)).decode(),
             settlement.latency_ms,
             settlement.request_id,
             settlement.error_code,
