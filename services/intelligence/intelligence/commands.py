@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 CHECK_SECONDS = 60.0
 CHECK_TOKENS = 1000
+WORKER_NICENESS = 5  # where they share a machine, students who wait for a path come before answers in a queue
 
 
 class CheckAnswer(BaseModel):
@@ -40,6 +42,7 @@ class CheckAnswer(BaseModel):
 @app.command()
 def worker() -> None:
     """Grade submitted answers until stopped. SIGTERM: finish the answer at hand, then end."""
+    os.nice(WORKER_NICENESS)
     _run(_work)
 
 
