@@ -14,7 +14,13 @@ SECRET = "The search fetches fifty chunks and a cross encoder keeps the best fiv
 KEYED: Rubric = RUBRIC.model_copy(update={"excellent_example": SECRET})
 
 
-def worded(*levels: Level, words: Words | None = None, off_topic: bool = False, supported: bool = True) -> Feedback:
+def worded(
+    *levels: Level,
+    words: Words | None = None,
+    off_topic: bool = False,
+    supported: bool = True,
+    answer: str = "An answer of my own words.",
+) -> Feedback:
     criteria = tuple(
         CriterionGrade(
             criterion, level, Decimal(level == "full") * criterion.points, "my own words", "Because.", supported
@@ -27,7 +33,7 @@ def worded(*levels: Level, words: Words | None = None, off_topic: bool = False, 
         words or Words(["Clear."], ["Say more."], "Good start."),
         rubric=KEYED,
         question=QUESTION,
-        answer="An answer of my own words.",
+        answer=answer,
         titles={"s": "Why models err"},
     )
 
@@ -65,6 +71,13 @@ def test_a_key_told_in_small_pieces_is_told_all_the_same(cut: str) -> None:
     told = worded("full", "partial", "none", words=Words([], [pieces], f"Nearly.\n{pieces}\nGo on."))
     assert told.detailed_feedback.split() == ["Nearly.", "Go", "on."]
     assert told.improvements == worded("full", "partial", "none", words=Words([], [], "")).improvements
+
+
+def test_praise_that_quotes_the_student_stays_where_the_seam_reads_like_the_key() -> None:
+    praise = Words(["Says that it fetches fifty chunks: “and a cross\nencoder sorts them.”"], [], "Good.")
+    told = worded("full", "partial", "none", words=praise, answer="It fetches, and a cross encoder sorts them.")
+    assert told.strengths == praise.strengths
+    assert "cross" not in str(worded("full", "partial", "none", words=praise)), "the student wrote nothing of the kind"
 
 
 def test_praise_for_a_credit_that_was_taken_away_is_left_out() -> None:

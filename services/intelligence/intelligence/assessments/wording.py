@@ -1,8 +1,9 @@
 """What a student reads about a grade: the model's words without the answer key, and what to read again. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from intelligence.assessments.rubric import CriterionGrade, Grade
 from intelligence.assessments.steering import sentences
@@ -15,6 +16,7 @@ MOST_ITEMS = 8
 NOT_SHOWN = "No passage of your answer shows this."
 NOTHING_SAID = "Your answer does not speak to this yet."
 _WORDS = re.compile(r"\w+")
+_QUOTES = re.compile(r"“([^“”]+)”")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def feedback(
     """
     public = (answer, question, *(one.name for one in rubric.criteria))
     key = _key_phrases(rubric).difference(*map(_phrases, public))
-    whys = [_without_key(one.why, key) or _plain_why(one) for one in grade.criteria]
+    safe = partial(_without_key, key=key, answer=answer)
+    whys = [safe(one.why) or _plain_why(one) for one in grade.criteria]
     missed = [
         f"{one.criterion.name}: {why}" for one, why in zip(grade.criteria, whys, strict=True) if one.level != "full"
     ]
@@ -54,14 +57,14 @@ def feedback(
     if grade.score:
         # Where a credit was taken away, the model's praise may speak of it: then only what counted is named.
         all_counted = all(one.supported for one in grade.criteria)
-        strengths = (_items(words.strengths, key) if all_counted else []) or _shown(grade)
-    improvements = (_items(words.improvements, key) or missed) + _read_again(grade, titles)
+        strengths = (_items(words.strengths, safe) if all_counted else []) or _shown(grade)
+    improvements = (_items(words.improvements, safe) or missed) + _read_again(grade, titles)
     if grade.off_topic:
         improvements = [f"Answer what was asked: {question}"]
     return Feedback(
         strengths=strengths,
         improvements=improvements or ["Every criterion is met. Try the next question, or a harder one."],
-        detailed_feedback=_detailed(grade, _without_key(words.detailed_feedback, key), question),
+        detailed_feedback=_detailed(grade, safe(words.detailed_feedback), question),
         whys=whys,
     )
 
@@ -91,15 +94,24 @@ def _shown(grade: Grade) -> list[str]:
     return [f"{one.criterion.name}: “{one.evidence}”" for one in grade.criteria if one.level != "none"]
 
 
-def _items(texts: Iterable[str], key: set[tuple[str, ...]]) -> list[str]:
-    kept = (_without_key(text, key)[:LONGEST_ITEM] for text in texts)
+def _items(texts: Iterable[str], safe: Callable[[str], str]) -> list[str]:
+    kept = (safe(text)[:LONGEST_ITEM] for text in texts)
     return list(dict.fromkeys(text for text in kept if text))[:MOST_ITEMS]
 
 
-def _without_key(text: str, key: set[tuple[str, ...]]) -> str:
-    """The text without its sentences that take part in a run of the key, also a run that spreads over several."""
+def _without_key(text: str, *, key: set[tuple[str, ...]], answer: str) -> str:
+    """The text without its sentences that take part in a run of the key, also a run that spreads over several.
+
+    What it quotes of the student's answer belongs to no run: it may well follow words that stand before it in the key.
+    """
     words = list(_WORDS.finditer(text))
-    folded = [word.group().casefold() for word in words]
+    own = {
+        place
+        for quote in _QUOTES.finditer(text)
+        if _in_one_line(quote.group(1)) in _in_one_line(answer)
+        for place in range(*quote.span())
+    }
+    folded = ["" if word.start() in own else word.group().casefold() for word in words]
     told = {
         place
         for start in range(len(words) - LEAK_WORDS + 1)
@@ -112,7 +124,12 @@ def _without_key(text: str, key: set[tuple[str, ...]]) -> str:
         if told.isdisjoint(range(position, end)):
             kept.append(sentence)
         position = end
-    return "".join(kept).strip()
+    rest = "".join(kept).strip()
+    return rest if _WORDS.search(rest) else ""  # no lone quotation mark
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _key_phrases(rubric: Rubric) -> set[tuple[str, ...]]:
