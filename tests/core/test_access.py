@@ -6,7 +6,12 @@ import asyncpg
 import httpx
 import pytest
 
+from core.access import service
+from core.access.service import Reader
+from core.content import PublishedCourse
+from shared_schemas.claims import Learner
 from tests.core.conftest import SignUp
+from tests.core.factories import tiny_course
 
 FUTURE = "2030-01-01T00:00:00Z"
 STUDENTS = "/api/v1/admin/students"
@@ -59,6 +64,34 @@ async def test_core_promises_no_count_that_another_service_sets(client: httpx.As
     plans = (await client.get("/api/v1/access/upgrade", headers=student.headers)).json()["plans"]
     sold = " ".join(benefit for plan in plans for benefit in plan["benefits"]).lower()
     assert not any(number in sold.split() for number in ("ten", "twenty", "10", "20"))
+
+
+@pytest.mark.parametrize(
+    ("locked", "status", "offer"),
+    [
+        (0, "Every chapter is open to you.", "Every chapter is open to you. Pro takes the monthly counts away."),
+        (1, "1 chapter is part of Premium.", "Premium would add 1 more chapter."),
+        (3, "3 chapters are part of Premium.", "Premium would add 3 more chapters."),
+    ],
+)
+def test_what_is_locked_is_counted_in_plain_words(locked: int, status: str, offer: str) -> None:
+    written = tiny_course()
+    tiers = ["premium"] * locked + ["free"] * (len(written.chapters) - locked)
+    pairs = zip(written.course.chapters, tiers, strict=True)
+    outlines = [outline.model_copy(update={"access_tier": tier}) for outline, tier in pairs]
+    map_of_course = written.course.model_copy(update={"chapters": outlines})
+    course = PublishedCourse(map_of_course, written.chapters, written.quizzes, written.keys)
+    learner = Learner(
+        student_id=uuid4(),
+        session_id=uuid4(),
+        role="student",
+        subscription_tier="free",
+        subscription_expires_at=None,
+        token_expires_at=datetime.now(UTC),
+    )
+    reader = Reader("free", "https://course.example/upgrade")
+    assert service.status(course, learner=learner, reader=reader).message == status
+    assert service.offer(course, learner=learner, reader=reader).message.endswith(offer)
 
 
 @pytest.mark.parametrize(("tier", "left"), [("free", ["premium", "pro"]), ("premium", ["pro"]), ("pro", [])])

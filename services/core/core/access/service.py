@@ -144,7 +144,11 @@ def open_quiz(course: PublishedCourse, quiz_id: str, *, reader: Reader) -> Quiz:
 def status(course: PublishedCourse, *, learner: Learner, reader: Reader) -> AccessStatus:
     """What the learner may read, what is locked, and what would open it."""
     locked = _chapters(course, reader, readable=False)
-    is_open = "Every chapter is open to you." if not locked else f"{len(locked)} chapters are part of the premium plan."
+    if locked:
+        they_are = "1 chapter is" if len(locked) == 1 else f"{len(locked)} chapters are"
+        is_open = f"{they_are} part of Premium."
+    else:
+        is_open = "Every chapter is open to you."
     return AccessStatus(
         message=reader.farewell + is_open,
         subscription_tier=reader.tier,
@@ -163,7 +167,8 @@ def offer(course: PublishedCourse, *, learner: Learner, reader: Reader) -> Upgra
     better = [plan for plan in PLANS if RANK[plan.plan] > RANK[reader.tier]]
     locked = _chapters(course, reader, readable=False)
     if locked:
-        message = f"You can go on learning what is open to you. A plan would add {len(locked)} more chapters."
+        more = "1 more chapter" if len(locked) == 1 else f"{len(locked)} more chapters"
+        message = f"You can go on learning what is open to you. Premium would add {more}."
     elif better:
         message = "Every chapter is open to you. Pro takes the monthly counts away."
     else:
