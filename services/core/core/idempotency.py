@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Header
 from fastapi.responses import Response
 from pydantic import BaseModel
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.database import driver
@@ -69,19 +69,24 @@ async def run_once(
         return (await work()).response()
     claim = {"owner": owner, "key": key, "digest": request_digest}
     if await session.scalar(CLAIM, claim) is None:
-        return await _stored(session, owner, key, request_digest)
+        used = await session.get_one(IdempotencyKey, (owner, key))
+        return replay(used, request_digest=request_digest)
     response = (effect := await work()).response()
     connection = await driver(session)
     await connection.execute(KEEP, owner, key, effect.student_id, response.status_code, bytes(response.body))
     return response
 
 
-async def _stored(session: AsyncSession, owner: str, key: str, request_digest: str) -> Response:
-    mine = (IdempotencyKey.owner == owner) & (IdempotencyKey.idempotency_key == key)
-    stored = (await session.scalars(select(IdempotencyKey).where(mine))).one()
-    if stored.request_digest != request_digest:
+async def earlier_use(session: AsyncSession, *, owner: str, key: str | None) -> IdempotencyKey | None:
+    """What ``key`` has been used for by its ``owner``; None where it is a new one, or none."""
+    return await session.get(IdempotencyKey, (owner, key)) if key else None
+
+
+def replay(used: IdempotencyKey, *, request_digest: str) -> Response:
+    """The answer of the request that ``used`` a key. Raises IdempotencyConflict where this is another request."""
+    if used.request_digest != request_digest:
         raise IdempotencyConflict
-    return _json(stored.status_code, stored.response_body)
+    return _json(used.status_code, used.response_body)
 
 
 def _json(status: int, body: bytes) -> Response:

@@ -199,6 +199,37 @@ async def test_registration_is_counted_by_account_and_by_address(spare_database:
         assert [await register(new_email()) for _ in range(5)] == [201] * 4 + [429]
 
 
+async def test_a_registration_sent_again_under_its_key_is_neither_refused_nor_counted(
+    spare_database: Database, settings: Settings
+) -> None:
+    async with house_on(spare_database, settings, sign_in_limits_scale=0.02) as house:  # one an account, six an address
+        await house.owner.execute("DELETE FROM throttles")
+
+        async def register(email: str) -> httpx.Response:
+            body = {"email": email, "password": PASSWORD}
+            return await house.client.post(f"{AUTH}/register", json=body, headers={"Idempotency-Key": "the same"})
+
+        email = new_email()
+        answers = [await register(email) for _ in range(10)]
+        assert [answer.status_code for answer in answers] == [201] * 10
+        assert len({answer.content for answer in answers}) == 1
+        assert [(await register(new_email())).status_code for _ in range(6)] == [201] * 5 + [429]
+        assert (await register(email)).status_code == 201, "nobody is refused what was done already"
+
+
+async def test_a_key_does_not_help_to_guess_a_password(strict: House) -> None:
+    email, key = new_email(), {"Idempotency-Key": "easily guessed"}
+
+    async def register(password: str) -> int:
+        body = {"email": email, "password": password}
+        return (await strict.client.post(f"{AUTH}/register", json=body, headers=key)).status_code
+
+    assert await register(PASSWORD) == 201
+    assert [await register(f"a wrong guess {number}") for number in range(10)] == [409] * 10
+    assert [await register("another wrong guess"), await register(PASSWORD)] == [429, 429]
+    assert (await guess(strict, email, password=PASSWORD)()).status_code == 429, "they count like those at login"
+
+
 async def test_no_account_and_no_address_is_readable_in_a_bucket(strict: House) -> None:
     email = new_email()
     await guess(strict, email, "198.51.100.77")()

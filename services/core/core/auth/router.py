@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import Query, Response, status
 
 from core.auth import directory, leaving, recovery, service, sessions
-from core.auth.desk import ClientAddress, LearnerAtDesk, SignInDesk
+from core.auth.desk import ClientAddress, Desk, LearnerAtDesk, SignInDesk
+from core.auth.throttle import give_back, take
 from core.clock import Now
 from core.database import Session
-from core.idempotency import ClientKey, Effect, digest, run_once
+from core.idempotency import ClientKey, Effect, digest, earlier_use, replay, run_once
 from core.routing import router as new_router
 from core.security import AdminLearner, CurrentLearner, LeavingLearner, RequestSettings
 from shared_schemas.access import FoundStudents
@@ -45,6 +46,10 @@ async def register(
 ) -> Any:
     """Make an account."""
     service.check_registration(request)
+    owner = hashlib.sha256(request.email.casefold().encode()).hexdigest()
+    request_digest = digest(request, operation="register", secret=desk.settings.token_secrets[0])
+    if answer := await _answer_again(desk, owner=owner, key=key, request_digest=request_digest):
+        return answer
     async with desk.database.transaction() as counting:
         await service.count_registration(counting, email=request.email, address=desk.address, settings=desk.settings)
     password_hash = await desk.passwords.hash(request.password)  # before the first statement takes a connection
@@ -53,13 +58,24 @@ async def register(
         account = await service.create_account(session, request=request, password_hash=password_hash)
         return Effect(student_id=account.user_id, status=status.HTTP_201_CREATED, answer=account)
 
-    return await run_once(
-        session,
-        owner=hashlib.sha256(request.email.casefold().encode()).hexdigest(),
-        key=key,
-        request_digest=digest(request, operation="register", secret=desk.settings.token_secrets[0]),
-        work=work,
-    )
+    return await run_once(session, owner=owner, key=key, request_digest=request_digest, work=work)
+
+
+async def _answer_again(desk: Desk, *, owner: str, key: str | None, request_digest: str) -> Response | None:
+    """What a registration of the same key was answered: it is no new one, and not counted as such.
+
+    With another body it is a guess of the password, and counts like those at login.
+    """
+    async with desk.database.transaction() as session:
+        used = await earlier_use(session, owner=owner, key=key)
+        if used is None:
+            return None
+        attempts = sessions.login_attempts(str(used.student_id), address=desk.address)
+        await take(session, *attempts, settings=desk.settings)
+    answer = replay(used, request_digest=request_digest)
+    async with desk.database.transaction() as session:
+        await give_back(session, *attempts, settings=desk.settings)
+    return answer
 
 
 @router.post("/login")
