@@ -4,10 +4,8 @@ import time
 from collections import Counter
 from typing import Any
 
-import httpx
 import pytest
 
-from core.auth.passwords import Passwords
 from core.settings import Settings
 from tests.conftest import Database
 from tests.core.accounts.conftest import AUTH, House, house_on, new_email
@@ -75,13 +73,6 @@ async def test_a_changed_password_ends_every_session_at_once(house: House) -> No
     assert (await house.post("/login", {"email": student.email, "password": PASSWORD})).status_code == 401
     assert await house.works(await sign_in(house.client, student.email, NEW))
     await house.smtp.mail(student.email, "changed")
-
-
-async def test_of_two_changes_at_once_one_wins(house: House) -> None:
-    student = await house.register()
-    bodies = [{"current_password": PASSWORD, "new_password": f"{NEW} {number}"} for number in range(2)]
-    answers = await asyncio.gather(*(house.post("/password/change", body, student) for body in bodies))
-    assert sum(answer.status_code == 204 for answer in answers) == 1
 
 
 @pytest.mark.parametrize("password", ["short", "password1", "ILoveYou1", "1234567890"])
@@ -227,70 +218,3 @@ async def test_forgot_writes_the_same_for_an_unknown_account(spare_database: Dat
             rows = await house.owner.fetch("SELECT * FROM account_mails")
             seen.append([row["kind"] for row in rows if row["mail_id"] not in before])
         assert seen == [["password_reset"], ["password_reset"]]
-
-
-class Paused(Passwords):
-    """Real passwords, but each waits before it is hashed or checked until the test lets it."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self.asked, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def hash(self, password: str) -> str:
-        await self._wait()
-        return await super().hash(password)
-
-    async def match(self, password: str, *, stored_hash: str | None) -> bool:
-        await self._wait()
-        return await super().match(password, stored_hash=stored_hash)
-
-    async def _wait(self) -> None:
-        self.asked.set()
-        await self.go_on.wait()
-
-
-@pytest.mark.parametrize("name", ["register", "login", "change", "reset", "delete"])
-async def test_no_connection_is_held_while_a_password_is_hashed(
-    spare_database: Database, settings: Settings, name: str
-) -> None:
-    async with house_on(spare_database, settings, database_pool_size=1) as house:
-        student, reader = await house.register(), await house.register()
-        token = await house.forget(student)
-        calls: dict[str, tuple[str, str, dict[str, str]]] = {
-            "register": ("POST", "/register", {"email": new_email(), "password": NEW}),
-            "login": ("POST", "/login", {"email": student.email, "password": PASSWORD}),
-            "change": ("POST", "/password/change", {"current_password": PASSWORD, "new_password": NEW}),
-            "reset": ("POST", "/password/reset", {"token": token, "new_password": NEW}),
-            "delete": ("DELETE", "/me", {"password": PASSWORD}),
-        }
-        method, path, body = calls[name]
-        usual, paused = house.app.state.passwords, Paused()
-        house.app.state.passwords = paused
-        call = asyncio.create_task(house.client.request(method, f"{AUTH}{path}", json=body, headers=student.headers))
-        try:
-            await asyncio.wait_for(paused.asked.wait(), 10)
-            assert await house.works(reader), "the only connection is free"
-        finally:
-            paused.go_on.set()
-            answer: httpx.Response = await call
-            house.app.state.passwords = usual
-            paused.close()
-        assert answer.status_code < 300, answer.text
-
-
-async def test_a_login_that_meets_a_change_of_password_starts_no_session(house: House) -> None:
-    """The old password was right when it was checked, and is not when the session would start."""
-    student = await house.register()
-    change = house.owner.transaction()
-    await change.start()
-    await house.owner.execute("UPDATE students SET password_hash = 'another' WHERE student_id = $1", student.student_id)
-    login = asyncio.create_task(house.post("/login", {"email": student.email, "password": PASSWORD}))
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
-    async with asyncio.timeout(10):
-        while not await house.owner.fetchval(waiting):  # noqa: ASYNC110  # PostgreSQL has no event for this
-            await asyncio.sleep(0.02)
-    await house.owner.execute("UPDATE sessions SET revoked_at = now() WHERE student_id = $1", student.student_id)
-    await change.commit()
-    assert (await login).status_code == 401
-    live = "SELECT count(*) FROM sessions WHERE student_id = $1 AND revoked_at IS NULL"
-    assert await house.owner.fetchval(live, student.student_id) == 0

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Table, delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.auth.recovery import WrongPassword
+from core.auth.recovery import refuse_overtaken
 from core.auth.service import AccountGone
 from core.models import Base, OAuthGrant, SignInSession, Student
 from shared_schemas.accounts import AccountExport
@@ -41,7 +41,8 @@ async def export(session: AsyncSession, *, student_id: UUID, now: datetime) -> A
 async def erase(session: AsyncSession, *, student: Student) -> None:
     """Erase an account whose password was just given: every row of every service that is the student's goes with it.
 
-    What model calls have cost stays, without a name. Raises WrongPassword where the password was changed meanwhile.
+    What model calls have cost stays, without a name. Raises WrongPassword where the password was changed meanwhile, and
+    Unauthorized where another request was faster.
     """
     theirs = (Student.student_id == student.student_id, Student.password_hash == student.password_hash)
     for tries_left in reversed(range(DEADLOCKS_AT_MOST + 1)):
@@ -54,7 +55,7 @@ async def erase(session: AsyncSession, *, student: Student) -> None:
             if getattr(error.orig, "sqlstate", None) != DEADLOCK_DETECTED or not tries_left:
                 raise
     if erased is None:
-        raise WrongPassword
+        await refuse_overtaken(session, student_id=student.student_id)
 
 
 async def _rows(session: AsyncSession, table: Table, theirs: ColumnElement[bool]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Changing a password, getting back in without it, and confirming an e-mail address."""
 
+from typing import NoReturn
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -19,6 +20,7 @@ from core.auth.throttle import (
 )
 from core.errors import InvalidFields, ServiceError
 from core.models import Student
+from core.security import Unauthorized
 from core.settings import Settings
 from shared_schemas.accounts import PasswordChange, PasswordReset
 
@@ -31,7 +33,7 @@ class WrongPassword(ServiceError):
 
 
 async def confirm_password(desk: Desk, *, student_id: UUID, password: str) -> Student:
-    """The account, once its password was given again; WrongPassword otherwise.
+    """The account, once its password was given again. Raises WrongPassword, or Unauthorized where it was just erased.
 
     Guesses count like those at login, and no connection is held while the password is checked.
     """
@@ -39,8 +41,9 @@ async def confirm_password(desk: Desk, *, student_id: UUID, password: str) -> St
         student = await session.scalar(select(Student).where(Student.student_id == student_id))
         attempts = sessions.login_attempts(str(student_id), address=desk.address)
         await take(session, *attempts, settings=desk.settings)
-    right = await desk.passwords.match(password, stored_hash=student.password_hash if student else None)
-    if student is None or not right:
+    if student is None:
+        raise Unauthorized
+    if not await desk.passwords.match(password, stored_hash=student.password_hash):
         raise WrongPassword
     async with desk.database.transaction() as session:
         await give_back(session, *attempts, settings=desk.settings)
@@ -50,7 +53,7 @@ async def confirm_password(desk: Desk, *, student_id: UUID, password: str) -> St
 async def change_password(desk: Desk, *, student_id: UUID, change: PasswordChange) -> None:
     """Set a new password and end every session.
 
-    Raises WrongPassword, or InvalidFields where the new one is weak or the one there is.
+    Raises WrongPassword, InvalidFields where the new one is weak or the one there is, or Unauthorized.
     """
     student = await confirm_password(desk, student_id=student_id, password=change.current_password)
     if same_password(change.new_password, change.current_password):
@@ -64,9 +67,18 @@ async def change_password(desk: Desk, *, student_id: UUID, change: PasswordChang
             .values(password_hash=new_hash, updated_at=func.now())
             .returning(Student.student_id)
         )
-        if changed is None:  # another request has changed it meanwhile
-            raise WrongPassword
+        if changed is None:
+            await refuse_overtaken(session, student_id=student_id)
         await _end_what_the_old_password_began(session, student_id=student_id)
+
+
+async def refuse_overtaken(session: AsyncSession, *, student_id: UUID) -> NoReturn:
+    """Say why a password that was right a moment ago did not count.
+
+    Raises WrongPassword where another request has changed it meanwhile, Unauthorized where that has erased the account.
+    """
+    stands = await session.scalar(select(Student.student_id).where(Student.student_id == student_id))
+    raise WrongPassword if stands else Unauthorized
 
 
 async def forgot_password(session: AsyncSession, *, email: str, address: str, settings: Settings) -> None:
