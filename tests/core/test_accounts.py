@@ -178,6 +178,18 @@ async def test_an_expired_session_is_not_refreshed(
     assert not await works(client, student.access_token)
 
 
+async def test_a_refresh_keeps_the_session_for_thirty_days_more(
+    client: httpx.AsyncClient, owner: asyncpg.Connection, sign_up: SignUp
+) -> None:
+    student = await sign_up()
+    await owner.execute(
+        "UPDATE sessions SET expires_at = now() + interval '1 hour' WHERE student_id = $1", student.student_id
+    )
+    assert (await refresh(client, student.refresh_token)).status_code == 200
+    left = "SELECT expires_at - rotated_at FROM sessions WHERE student_id = $1"
+    assert await owner.fetchval(left, student.student_id) == timedelta(days=30)
+
+
 @pytest.mark.parametrize("token", ["x", "a.b.c", "t\u00f6k\u00ebn", "." * 400])
 async def test_what_is_no_refresh_token_is_a_401(client: httpx.AsyncClient, token: str) -> None:
     assert (await refresh(client, token)).status_code == 401

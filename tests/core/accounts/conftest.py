@@ -1,7 +1,7 @@
 """core with a mail server, on a database of its own: no other app sends these tests' mail."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from tests.core.accounts.smtp import MailServer, mail_server
 from tests.core.conftest import PASSWORD, Student, running, sign_in
 
 AUTH = "/api/v1/auth"
+Try = Callable[[], Awaitable[httpx.Response]]
 
 
 def new_email() -> str:
@@ -87,3 +88,29 @@ async def house_on(database: Database, settings: Settings, **changes: Any) -> As
 async def house(servers: Servers, settings: Settings) -> AsyncIterator[House]:
     async with house_on(servers.new_database(), settings) as house:
         yield house
+
+
+@pytest.fixture(scope="module")
+async def strict_house(servers: Servers, settings: Settings) -> AsyncIterator[House]:
+    """The limits as they are shipped."""
+    async with house_on(servers.new_database(), settings, sign_in_limits_scale=1) as house:
+        yield house
+
+
+@pytest.fixture
+async def strict(strict_house: House) -> House:
+    """Nothing has been tried yet."""
+    await strict_house.owner.execute("DELETE FROM throttles")
+    return strict_house
+
+
+def guess(house: House, email: str, address: str = "127.0.0.1", password: str = "not this one") -> Try:
+    async def call() -> httpx.Response:
+        async with client_of(house.app, address) as client:
+            return await client.post(f"{AUTH}/login", json={"email": email, "password": password})
+
+    return call
+
+
+async def statuses(call: Try, times: int) -> list[int]:
+    return [(await call()).status_code for _ in range(times)]

@@ -2,7 +2,6 @@ import asyncio
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
@@ -10,37 +9,9 @@ import uvicorn
 
 from core.auth.desk import client_address
 from core.settings import Settings
-from tests.conftest import Database, Servers
-from tests.core.accounts.conftest import AUTH, House, client_of, house_on, new_email
+from tests.conftest import Database
+from tests.core.accounts.conftest import AUTH, House, guess, house_on, new_email, statuses
 from tests.core.conftest import PASSWORD
-
-Try = Callable[[], Awaitable[httpx.Response]]
-
-
-@pytest.fixture(scope="module")
-async def strict_house(servers: Servers, settings: Settings) -> AsyncIterator[House]:
-    """The limits as they are shipped."""
-    async with house_on(servers.new_database(), settings, sign_in_limits_scale=1) as house:
-        yield house
-
-
-@pytest.fixture
-async def strict(strict_house: House) -> House:
-    """Nothing has been tried yet."""
-    await strict_house.owner.execute("DELETE FROM throttles")
-    return strict_house
-
-
-def guess(house: House, email: str, address: str = "127.0.0.1", password: str = "not this one") -> Try:
-    async def call() -> httpx.Response:
-        async with client_of(house.app, address) as client:
-            return await client.post(f"{AUTH}/login", json={"email": email, "password": password})
-
-    return call
-
-
-async def statuses(call: Try, times: int) -> list[int]:
-    return [(await call()).status_code for _ in range(times)]
 
 
 async def wait(house: House, seconds: float) -> None:
@@ -123,11 +94,6 @@ async def test_parallel_guesses_get_no_further(strict: House) -> None:
     assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 30}
 
 
-async def test_what_succeeds_does_not_count(strict: House) -> None:
-    student = await strict.register()
-    assert await statuses(guess(strict, student.email, password=PASSWORD), 15) == [200] * 15
-
-
 async def test_a_locked_account_locks_nobody_else_behind_its_address(strict: House) -> None:
     locked, other = await strict.register(), await strict.register()
     await statuses(guess(strict, locked.email), 11)
@@ -142,23 +108,6 @@ async def test_an_address_has_a_limit_of_its_own(spare_database: Database, setti
         assert [answer.status_code for answer in tried] == [401] * 10 + [429]
         right = [guess(house, student.email, address, PASSWORD) for address in ("198.51.100.7", "198.51.100.8")]
         assert [(await one()).status_code for one in right] == [429, 200]
-
-
-async def test_guesses_at_the_desk_count_like_those_at_login(strict: House) -> None:
-    student = await strict.register()
-    body = {"current_password": "not this one", "new_password": "quite another password"}
-
-    async def change() -> httpx.Response:
-        return await strict.post("/password/change", body, student)
-
-    async def delete() -> httpx.Response:
-        url = f"{AUTH}/me"
-        return await strict.client.request("DELETE", url, json={"password": "guess"}, headers=student.headers)
-
-    assert await statuses(change, 5) == [403] * 5
-    assert await statuses(delete, 5) == [403] * 5
-    assert (await guess(strict, student.email)()).status_code == 429
-    assert (await delete()).status_code == 429
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -185,49 +134,6 @@ async def test_an_address_tries_so_many_tokens(spare_database: Database, setting
         assert await statuses(verify, 11) == [401] * 10 + [429]
         reset = await house.post("/password/reset", {"token": "A" * 64, "new_password": PASSWORD})
         assert reset.status_code == 429
-
-
-async def test_registration_is_counted_by_account_and_by_address(spare_database: Database, settings: Settings) -> None:
-    async with house_on(spare_database, settings, sign_in_limits_scale=0.02) as house:  # six an address
-        await house.owner.execute("DELETE FROM throttles")
-
-        async def register(email: str) -> int:
-            return (await house.post("/register", {"email": email, "password": PASSWORD})).status_code
-
-        email = new_email()
-        assert [await register(email), await register(email)] == [201, 429]
-        assert [await register(new_email()) for _ in range(5)] == [201] * 4 + [429]
-
-
-async def test_a_registration_sent_again_under_its_key_is_neither_refused_nor_counted(
-    spare_database: Database, settings: Settings
-) -> None:
-    async with house_on(spare_database, settings, sign_in_limits_scale=0.02) as house:  # one an account, six an address
-        await house.owner.execute("DELETE FROM throttles")
-
-        async def register(email: str) -> httpx.Response:
-            body = {"email": email, "password": PASSWORD}
-            return await house.client.post(f"{AUTH}/register", json=body, headers={"Idempotency-Key": "the same"})
-
-        email = new_email()
-        answers = [await register(email) for _ in range(10)]
-        assert [answer.status_code for answer in answers] == [201] * 10
-        assert len({answer.content for answer in answers}) == 1
-        assert [(await register(new_email())).status_code for _ in range(6)] == [201] * 5 + [429]
-        assert (await register(email)).status_code == 201, "nobody is refused what was done already"
-
-
-async def test_a_key_does_not_help_to_guess_a_password(strict: House) -> None:
-    email, key = new_email(), {"Idempotency-Key": "easily guessed"}
-
-    async def register(password: str) -> int:
-        body = {"email": email, "password": password}
-        return (await strict.client.post(f"{AUTH}/register", json=body, headers=key)).status_code
-
-    assert await register(PASSWORD) == 201
-    assert [await register(f"a wrong guess {number}") for number in range(10)] == [409] * 10
-    assert [await register("another wrong guess"), await register(PASSWORD)] == [429, 429]
-    assert (await guess(strict, email, password=PASSWORD)()).status_code == 429, "they count like those at login"
 
 
 async def test_no_account_and_no_address_is_readable_in_a_bucket(strict: House) -> None:

@@ -182,6 +182,7 @@ async def test_progress_stands_beside_the_chapter(
         "/api/v1/chapters/01-first/next",
         "/api/v1/chapters/02-second/previous",
         "/api/v1/chapters/01-first/sections/how-seeds-wake",
+        "/api/v1/quizzes/01-first-quiz",
     ],
 )
 async def test_what_the_client_holds_is_not_sent_again(client: httpx.AsyncClient, free: Student, path: str) -> None:
@@ -190,9 +191,16 @@ async def test_what_the_client_holds_is_not_sent_again(client: httpx.AsyncClient
         answer = await client.get(path, headers={**free.headers, "If-None-Match": held})
         assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
         assert "X-RateLimit-Remaining" in answer.headers
+        assert_for_this_reader_only(answer)
     for held in ('"other"', "", tag.strip('"')):
         answer = await client.get(path, headers={**free.headers, "If-None-Match": held})
         assert (answer.status_code, answer.headers["ETag"]) == (200, tag)
+        assert_for_this_reader_only(answer)
+
+
+def assert_for_this_reader_only(answer: httpx.Response) -> None:
+    """No cache on the way may keep it for somebody else."""
+    assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == ("private, no-cache", "Authorization")
 
 
 async def test_progress_changes_the_tag(

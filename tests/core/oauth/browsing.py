@@ -10,11 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.core.conftest import PASSWORD
+from tests.core.conftest import PASSWORD, SERVICE_TOKEN
 
 ISSUER = "http://course.example"
 RESOURCE = f"{ISSUER}/mcp"
 REDIRECT = "https://client.example/callback?kept=1"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+SERVICE = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
+INVALID_GRANT = (400, "invalid_grant")
 
 
 @dataclass
@@ -147,3 +151,35 @@ async def grant(browser: Browser, app: App, email: str) -> dict[str, Any]:
     assert tokens.status_code == 200, tokens.text
     body: dict[str, Any] = tokens.json()
     return body
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Status and error of a token error as RFC 6749 words it."""
+    body = answer.json()
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert body.keys() == {"error", "error_description"}, body
+    assert body["error_description"]
+    return answer.status_code, body["error"]
+
+
+async def exchange(client: httpx.AsyncClient, token: str, **changes: str) -> httpx.Response:
+    form = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": ACCESS_TOKEN, **changes}
+    return await client.post("/internal/v1/oauth/token", data=form, headers=SERVICE)
+
+
+async def is_live(client: httpx.AsyncClient, access_token: str) -> bool:
+    """Whether the app would still be let in with this token."""
+    body = {"token": access_token, "audience": "app"}
+    answer = await client.post("/internal/v1/learners/resolve", json=body, headers=SERVICE)
+    assert answer.status_code in (200, 401)
+    return answer.status_code == 200
+
+
+async def works(client: httpx.AsyncClient, api_token: str) -> bool:
+    headers = {"Authorization": f"Bearer {api_token}"}
+    return (await client.get("/api/v1/auth/me", headers=headers)).status_code == 200
+
+
+async def code_for(browser: Browser, app: App, email: str) -> str:
+    return (await browser.allow(app.request(), email))["code"]

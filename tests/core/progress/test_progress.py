@@ -113,6 +113,19 @@ async def test_resuming(client: httpx.AsyncClient, student: Student, app: FastAP
     assert (await get(client, student))["resume"] is None, "what is left is locked"
 
 
+async def test_a_process_whose_clock_lags_turns_nobody_back(
+    client: httpx.AsyncClient, student: Student, app: FastAPI
+) -> None:
+    start = datetime.now(UTC)
+    for minute, chapter in ((1, CHAPTERS[1]), (2, CHAPTERS[0])):
+        with at(app, start + timedelta(minutes=minute)):
+            await put(client, student, chapter.chapter_id, section_id=chapter.sections[0].section_id)
+    with at(app, start):
+        await take(client, student, FIRST, {})
+        await put(client, student, FIRST, section_id=ONE, completed=True)
+    assert (await get(client, student))["resume"] == {"chapter_id": FIRST, "section_id": TWO}
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

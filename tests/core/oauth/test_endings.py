@@ -1,0 +1,88 @@
+"""What ends the session of a client."""
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.core.conftest import PASSWORD, SignUp
+from tests.core.oauth.browsing import (
+    INVALID_GRANT,
+    App,
+    Browser,
+    code_for,
+    exchange,
+    grant,
+    is_live,
+    refusal,
+    register,
+    works,
+)
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+async def test_revoking_either_token_ends_the_session(
+    client: httpx.AsyncClient, browser: Browser, asking: App, sign_up: SignUp, kind: str
+) -> None:
+    student = await sign_up()
+    tokens = await grant(browser, asking, student.email)
+    api_token = (await exchange(client, tokens["access_token"])).json()["access_token"]
+    other = await register(client)
+    stolen = await client.post("/oauth/revoke", data={"token": tokens[kind], "client_id": other.client_id})
+    assert refusal(stolen) == INVALID_GRANT
+    assert await is_live(client, tokens["access_token"])
+    form = {"token": tokens[kind], "token_type_hint": kind, "client_id": asking.client_id}
+    for _ in range(2):
+        answer = await client.post("/oauth/revoke", data=form)
+        assert (answer.status_code, answer.content) == (200, b""), "also for a token that is worth nothing any more"
+    assert not await is_live(client, tokens["access_token"])
+    assert not await works(client, api_token)
+    assert await works(client, student.access_token), "another session of the student goes on"
+
+
+async def test_what_cannot_be_revoked(client: httpx.AsyncClient, asking: App, sign_up: SignUp) -> None:
+    student = await sign_up()
+    form = {"client_id": asking.client_id, "token": student.refresh_token}
+    assert (await client.post("/oauth/revoke", data=form)).status_code == 200, "no token of a client: nothing to do"
+    assert await works(client, student.access_token)
+    nobody = await client.post("/oauth/revoke", data={"token": "t", "client_id": "nobody"})
+    assert refusal(nobody) == (400, "invalid_client")
+    assert refusal(await client.post("/oauth/revoke", data={"client_id": asking.client_id})) == (400, "invalid_request")
+
+
+async def sign_out(client: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
+    return await client.post("/api/v1/auth/logout", headers=headers)
+
+
+async def change_password(client: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
+    body = {"current_password": PASSWORD, "new_password": "another long password"}
+    return await client.post("/api/v1/auth/password/change", json=body, headers=headers)
+
+
+async def erase(client: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
+    return await client.request("DELETE", "/api/v1/auth/me", json={"password": PASSWORD}, headers=headers)
+
+
+@pytest.mark.parametrize("end", [sign_out, change_password, erase])
+async def test_what_ends_a_session_ends_a_clients_too(
+    owner: asyncpg.Connection, browser: Browser, asking: App, sign_up: SignUp, end: Any
+) -> None:
+    client = asking.client
+    student = await sign_up()
+    tokens = await grant(browser, asking, student.email)
+    api_token = (await exchange(client, tokens["access_token"])).json()["access_token"]
+    pending = await code_for(browser, asking, student.email)
+    headers = {"Authorization": f"Bearer {api_token}"} if end is sign_out else student.headers
+    assert (await end(client, headers)).status_code == 204
+    assert not await is_live(client, tokens["access_token"])
+    assert not await works(client, api_token)
+    assert refusal(await asking.refresh(tokens["refresh_token"])) == INVALID_GRANT
+    if end is not sign_out:
+        assert refusal(await asking.redeem(pending)) == INVALID_GRANT, "a code that was on its way is worth nothing"
+    if end is erase:
+        left = "SELECT count(*) FROM oauth_consents WHERE student_id = $1"
+        assert await owner.fetchval(left, UUID(student.student_id)) == 0
+        grants = "SELECT count(*) FROM oauth_grants WHERE client_id = $1"
+        assert await owner.fetchval(grants, asking.client_id) == 0
