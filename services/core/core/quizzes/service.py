@@ -66,10 +66,7 @@ async def submit_attempt(
     now: datetime,
 ) -> QuizAttempt:
     """Mark the answers and keep the attempt with the progress it makes. Raises InvalidFields and then keeps nothing."""
-    try:
-        marked = mark_quiz(quiz, course.quiz_keys[quiz.quiz_id], answers)
-    except AnswersNotUnderstood as problem:
-        raise InvalidFields({f"answers.{name}": text for name, text in problem.problems.items()}) from problem
+    marked = _marked(course, quiz, answers)
     passed = marked.score >= quiz.passing_score
     grades = {mark.question_id: _grade(mark, quiz, course) for mark in marked.marks}
     recorded = await record_attempt(
@@ -98,6 +95,13 @@ async def submit_attempt(
         best_score=marked.score if recorded.best_quiz_score is None else recorded.best_quiz_score,
         milestones_reached=recorded.milestones_reached,
     )
+
+
+def _marked(course: PublishedCourse, quiz: Quiz, answers: dict[str, Answer]) -> MarkedQuiz:
+    try:
+        return mark_quiz(quiz, course.quiz_keys[quiz.quiz_id], answers)
+    except AnswersNotUnderstood as problem:
+        raise InvalidFields({f"answers.{name}": text for name, text in problem.problems.items()}) from problem
 
 
 async def _store(  # noqa: PLR0917  # one row's columns, from one caller
