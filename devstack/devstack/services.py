@@ -120,7 +120,8 @@ def environment_folder(plan: Plan, room: str) -> Path:
 def _uvicorn(plan: Plan, room: str, port: int, source: str) -> Command:
     module = room.replace("-", "_")
     command: list[str | Path] = [environment_folder(plan, room) / "uvicorn", f"{module}.app:app"]
-    command += ["--host", HOST, "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    command += ["--host", HOST, "--port", str(port), "--loop", "uvloop"]
+    command += ["--http", f"{module}.protocol:EnvelopeProtocol"]
     command += ["--no-access-log", "--no-server-header", "--timeout-keep-alive", "75"]
     if plan.reload:
         return [*command, "--reload", "--reload-dir", plan.root / source, "--reload-dir", plan.root / "shared-schemas"]

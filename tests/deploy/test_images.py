@@ -90,6 +90,13 @@ def test_the_worker_and_the_api_of_intelligence_start_as_their_image_says() -> N
     assert in_compose == yaml.safe_load(stage["CMD"])
 
 
+@pytest.mark.parametrize("room", ["services/core", "services/intelligence", "chatgpt-app"])
+def test_an_image_speaks_the_protocol_that_refuses_in_the_envelope(room: str) -> None:
+    command = yaml.safe_load(dict(final_stage(ROOT / room / "Dockerfile"))["CMD"])
+    package = command[1].partition(".")[0]
+    assert command[command.index("--http") + 1] == f"{package}.protocol:EnvelopeProtocol"
+
+
 def with_defaults(value: str) -> str:
     """A compose value where nothing is set: each `${NAME:-default}` is its default, the innermost first."""
     while (filled := re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", value)) != value:

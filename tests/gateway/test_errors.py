@@ -50,6 +50,8 @@ async def test_a_body_over_1_mb_without_a_length_is_refused(stack: Stack) -> Non
         (b"GET /api/v1//a HTTP/1.1\r\n\r\n", 400, "INVALID_REQUEST"),
         (b"GET /api/v1/%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "INVALID_REQUEST"),
         (b"GET /api/v1/a%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "INVALID_REQUEST"),
+        ("GET /api/v1/search?q=café HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode(), 400, "INVALID_REQUEST"),
+        (b"GET /api/v1/\xe9 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "INVALID_REQUEST"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n", 400, "INVALID_REQUEST"),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "INVALID_REQUEST"),
         (b"TRACE /api/v1/chapters HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405, "METHOD_NOT_ALLOWED"),
