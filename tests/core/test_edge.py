@@ -113,6 +113,13 @@ async def test_unknown_addresses_and_methods_are_in_the_envelope(client: httpx.A
     assert wrong.headers["Allow"] == "DELETE, GET, PATCH"
 
 
+@pytest.mark.parametrize("address", ["", "/live", "/ready"])
+async def test_a_monitor_may_ask_for_health_by_head(client: httpx.AsyncClient, address: str) -> None:
+    asked = [await client.request(method, f"/api/v1/health{address}") for method in ("HEAD", "GET")]
+    assert [answer.status_code for answer in asked] == [200, 200]
+    assert (await client.post(f"/api/v1/health{address}")).headers["Allow"] == "GET, HEAD"
+
+
 @pytest.mark.parametrize("given", ["", "short", "x" * 65, "has spaces in it", "line\tbreak"])
 async def test_a_strange_request_id_is_replaced(client: httpx.AsyncClient, given: str) -> None:
     answer = await client.get("/api/v1/health", headers={"X-Request-ID": given})

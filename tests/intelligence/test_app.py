@@ -217,6 +217,8 @@ async def test_health_says_what_is_missing(client: httpx.AsyncClient, fake_core:
     assert (await client.get("/api/v2/health/live")).status_code == 200
     ready = await client.get("/api/v2/health/ready")
     assert ready.status_code == 503
+    heads = [(await client.head(f"/api/v2/health{address}")).status_code for address in ("", "/live", "/ready")]
+    assert heads == [200, 200, 503], "as a monitor asks that wants no body"
     checks = ready.json()["checks"]
     assert {name for name, result in checks.items() if result != "ok"} == {"course"}
 

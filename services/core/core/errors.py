@@ -144,7 +144,7 @@ def _complaint(problem: Mapping[str, Any]) -> str:
 def _methods(request: Request) -> set[str]:
     """Every method that the address of ``request`` knows, over all routes."""
     found: set[str] = set()
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
             found.add(method)

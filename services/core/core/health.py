@@ -16,18 +16,21 @@ NEEDED_REVISION = "010_credited_time"
 router = new_router("/api/v1/health", "health")
 
 
+@router.head("", include_in_schema=False)  # for monitors that want no body
 @router.get("")
 async def read_health(settings: RequestSettings, now: Now) -> Health:
     """What is switched on."""
     return _health(settings, now)
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def read_liveness(settings: RequestSettings, now: Now) -> Health:
     """That this process answers."""
     return _health(settings, now)
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready")
 async def read_readiness(request: Request, response: Response, database: RequestDatabase, now: Now) -> Readiness:
     """Whether this process can serve; 503 when it cannot."""

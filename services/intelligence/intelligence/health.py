@@ -22,6 +22,7 @@ router = APIRouter(prefix="/api/v2/health", tags=["health"])
 CurrentSettings = Annotated[Settings, Depends(get_settings)]
 
 
+@router.head("", include_in_schema=False)  # for monitors that want no body
 @router.get("")
 async def health(settings: CurrentSettings) -> Health:
     """That the process answers, and which features are switched on."""
@@ -33,12 +34,14 @@ async def health(settings: CurrentSettings) -> Health:
     )
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def live(settings: CurrentSettings) -> Health:
     """The same: a process that answers is alive."""
     return await health(settings)
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready")
 async def ready(response: Response, settings: CurrentSettings) -> Readiness:
     """Every outside thing this service needs, asked now; 503 when one is missing."""
