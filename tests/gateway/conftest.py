@@ -150,7 +150,7 @@ class Gateway:
         """The access log's line about a request; nginx writes it a moment after the client has its answer."""
         async with asyncio.timeout(10):
             while True:
-                for line in (self.prefix / "access.log").read_text().splitlines():
+                for line in (self.prefix / "access.log").read_text(errors="replace").splitlines():
                     if request_id in line:
                         return dict(json.loads(line))
                 await asyncio.sleep(0.01)
