@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Upload the open questions to the bucket of the course, and say how many.
 
-The same as `scripts/local core seed-assessments`; further arguments are passed on (`--help` explains them).
+The same as `scripts/local core seed-assessments`; further arguments are passed on (`--help` explains them). Another
+course that is published there stays, and is named.
 """
 
 import os

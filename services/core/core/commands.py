@@ -57,9 +57,7 @@ def publish_course(
 
     async def work() -> None:
         async with open_storage(settings) as storage:
-            present, _ = await read_pointer(storage) if unless_another else (None, None)
-            if present is not None and present.course_id != compiled.course.course_id:
-                typer.echo(f"{present.title} is published here, another course than {compiled.course.title}: it stays.")
+            if unless_another and await _another_stays(storage, compiled):
                 return
             done = await publish(storage, compiled, now=datetime.now(UTC), wrote=progress.step)
         news = "is published" if done.changed else "was published already"
@@ -70,13 +68,19 @@ def publish_course(
 
 @app.command("seed-assessments")
 def seed_assessments(folder: CourseFolder = DEFAULT_COURSE) -> None:
-    """Publish the course and say, file by file, how many open questions the bucket holds now."""
+    """Publish the course and say, file by file, how many open questions the bucket holds now.
+
+    Another course that is published there stays; to replace one is the work of `core publish`.
+    """
     settings = get_content_settings()
     compiled = _compiled(folder)
     progress = Progress(total=len(compiled.versioned) + len(compiled.plain) + 1, err=True)
 
     async def work() -> None:
         async with open_storage(settings) as storage:
+            if await _another_stays(storage, compiled):
+                typer.echo("Nothing was uploaded. To replace it: core publish FOLDER")
+                return
             await publish(storage, compiled, now=datetime.now(UTC), wrote=progress.step)
             for file, questions in compiled.questions.items():
                 if not await storage.exists(f"assessments/{file}"):
@@ -188,6 +192,15 @@ class Checking:
         self._is_large = self._is_large or steps >= LARGE_COURSE
         if self._is_large:
             self._parts.setdefault(steps, Progress(steps, err=True)).step(name)
+
+
+async def _another_stays(storage: Storage, compiled: CompiledCourse) -> bool:
+    """Whether another course than this one is published; says which."""
+    present, _ = await read_pointer(storage)
+    if present is None or present.course_id == compiled.course.course_id:
+        return False
+    typer.echo(f"{present.title} is published here, another course than {compiled.course.title}: it stays.")
+    return True
 
 
 def _compiled(folder: Path, *, strict: bool = False) -> CompiledCourse:

@@ -260,6 +260,20 @@ async def test_another_course_stays_when_asked_to_and_the_same_one_is_renewed(
     await assert_published(storage, compile_course(read_course(folder)))
 
 
+async def test_seeding_the_questions_leaves_another_course_and_says_so(
+    storage: Storage, bucket: Bucket, tmp_path: Path
+) -> None:
+    await publish(storage, FIRST, now=NOW)
+    code, out, _ = await core("seed-assessments", write_generated(tmp_path / "course", 2), bucket=bucket)
+    stays, advice = out.splitlines()
+    assert (code, stays.startswith("First is published here, another course than ")) == (0, True)
+    assert advice == "Nothing was uploaded. To replace it: core publish FOLDER"
+    await assert_published(storage, FIRST)
+    code, out, _ = await core("seed-assessments", SOURDOUGH, bucket=bucket)
+    assert (code, "Total: " in out) == (0, True)
+    await assert_published(storage, compile_course(read_course(SOURDOUGH)))
+
+
 async def test_a_course_with_a_mistake_is_refused_whole(storage: Storage, bucket: Bucket, tmp_path: Path) -> None:
     await publish(storage, FIRST, now=NOW)
     before = await storage.read(POINTER_KEY)
