@@ -107,6 +107,22 @@ def test_what_runs_for_long_is_started_again_and_jobs_are_not() -> None:
     assert {policy for name, policy in restart.items() if name not in JOBS} == {"unless-stopped"}
 
 
+def test_who_is_waited_for_until_healthy_says_when_it_is() -> None:
+    """A base image's own health check counts for none of ours: the servers' images have none."""
+    awaited = {
+        needed
+        for service in SERVICES.values()
+        for needed, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_healthy"
+    }
+    assert awaited >= {"postgres", "redis", "s3"}
+    assert {name for name in awaited if "healthcheck" not in SERVICES[name]} <= OURS
+
+
+def test_the_course_that_a_start_publishes_replaces_no_other() -> None:
+    assert "--unless-another" in SERVICES["publish"]["command"]
+
+
 @pytest.mark.parametrize("service", sorted(OURS))
 def test_our_processes_have_no_privileges(service: str) -> None:
     settings = SERVICES[service]

@@ -133,3 +133,14 @@ def test_a_slow_replica_is_never_asked_twice(location: str) -> None:
     retries = re.findall(r"proxy_next_upstream_timeout (\d+)s;|proxy_next_upstream (off);", location)
     ((retry, never),) = retries
     assert never or int(retry) < int(read)
+
+
+@pytest.mark.parametrize(
+    ("location", "deadline"),
+    [("location /api/v2/ {", 25), ("location ~ ^/api/v2/.+/events$ {", 60), ("location = /mcp {", 60)],
+)
+def test_what_works_towards_a_deadline_is_waited_for_longer_than_that(location: str, deadline: int) -> None:
+    """The application says itself that it was too late: 25 s for a path, 60 s for a grade."""
+    (inside,) = re.findall(re.escape(location) + r"\n([^}]+)\}", TEMPLATE)
+    (read,) = re.findall(r"proxy_read_timeout (\d+)s;", inside)
+    assert int(read) >= deadline + 5

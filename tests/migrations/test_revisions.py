@@ -1,10 +1,12 @@
 """The one history: names, both directions, and least privilege."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
+from devstack.plan import CannotStart
 from tests.conftest import Database, Servers
 
 REVISIONS = [
@@ -138,5 +140,17 @@ async def test_time_that_was_credited_before_there_was_one_clock_is_not_credited
         servers.stack.alembic_on(database.owner_url, "upgrade", "head")
         rows = await connection.fetch("SELECT time_credited_until FROM students ORDER BY email")
         assert [row[0] for row in rows] == [None, datetime(2026, 3, 2, 12, tzinfo=UTC)]
+    finally:
+        await connection.close()
+
+
+async def test_a_migration_waits_for_no_lock_while_everybody_waits_behind_it(servers: Servers) -> None:
+    database = servers.new_database()
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM students")  # as a report would that runs for hours
+            with pytest.raises(CannotStart, match="lock timeout"):
+                await asyncio.to_thread(servers.stack.alembic_on, database.owner_url, "downgrade", "009_grade_reviews")
     finally:
         await connection.close()
