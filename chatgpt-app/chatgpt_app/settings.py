@@ -12,6 +12,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 logger = logging.getLogger(__name__)
 
 MINIMUM_SECRET_LENGTH = 32
+PLACEHOLDERS = ("your-", "your_", "changeme", "change-me", "change_me", "placeholder", "replace", "example", "xxx", "<")
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a secret is only a hint at what to fill in, such as `your-token-here`; nothing at all counts as one."""
+    lowered = value.strip().lower()
+    return not lowered or lowered.startswith(PLACEHOLDERS) or lowered.endswith(("...", "-here"))
 
 
 def _lower(value: object) -> object:
@@ -58,7 +65,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_what_is_unsafe(self) -> Self:
-        if self.production and len(self.core_service_token.get_secret_value()) < MINIMUM_SECRET_LENGTH:
+        token = self.core_service_token.get_secret_value()
+        if self.production and (len(token) < MINIMUM_SECRET_LENGTH or is_placeholder(token)):
             raise ValueError(f"CORE_SERVICE_TOKEN must be a secret of {MINIMUM_SECRET_LENGTH} characters or more")
         return self
 

@@ -54,6 +54,12 @@ async def test_the_proof_of_the_address_is_there_only_when_it_is_set(client: htt
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
+@pytest.mark.parametrize("token", ["", "short", "replace-me-with-a-service-token-of-32-characters", "x" * 40 + "..."])
+def test_production_refuses_a_token_that_is_none(token: str) -> None:
+    with pytest.raises(ValueError, match="CORE_SERVICE_TOKEN must be a secret"):
+        Settings(_env_file=None, environment="production", core_service_token=token)
+
+
 async def test_production_has_no_preview(client: httpx.AsyncClient) -> None:
     assert (await client.get("/preview")).status_code == 200
     async with asking(environment="production") as production:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import chatgpt_app.settings
 import core.content
 import core.database
 import core.errors
@@ -78,9 +79,10 @@ def test_an_address_of_a_database_is_read_alike(address: str) -> None:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_placeholder_is_one_for_both(secret: str) -> None:
-    assert core.settings.PLACEHOLDERS == intelligence.settings.PLACEHOLDERS
-    assert core.settings.is_placeholder(secret) == intelligence.settings.is_placeholder(secret)
+def test_a_placeholder_is_one_for_all(secret: str) -> None:
+    services = (core.settings, intelligence.settings, chatgpt_app.settings)
+    assert len({service.PLACEHOLDERS for service in services}) == 1
+    assert len({service.is_placeholder(secret) for service in services}) == 1
 
 
 def test_the_bucket_is_waited_for_equally_long() -> None:

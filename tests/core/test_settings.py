@@ -51,6 +51,17 @@ def test_a_placeholder_counts_as_unset_in_development() -> None:
     assert filled.core_service_token == given.core_service_token
 
 
+def test_a_placeholder_opens_no_bucket() -> None:
+    bucket = {
+        "content_source": "r2",
+        "cloudflare_r2_endpoint": "https://r2.example",
+        "cloudflare_r2_access_key": "of-the-bucket",
+        "cloudflare_r2_secret_key": "your-r2-secret-key",
+    }
+    with pytest.raises(ValidationError, match="CONTENT_SOURCE=r2 needs CLOUDFLARE_R2_SECRET_KEY"):
+        Settings.model_validate({**GOOD, **bucket})
+
+
 def test_an_impossible_start_is_one_line(tmp_path: Any) -> None:
     environment = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production", "JWT_SECRET_KEY": "not-long-enough"}
     command = [sys.executable, "-c", "from core.app import app"]

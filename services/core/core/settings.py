@@ -56,7 +56,7 @@ class ContentSettings(BaseSettings):
             "CLOUDFLARE_R2_ACCESS_KEY": self.cloudflare_r2_access_key,
             "CLOUDFLARE_R2_SECRET_KEY": self.cloudflare_r2_secret_key.get_secret_value(),
         }
-        missing = [name for name, value in needed.items() if not value]
+        missing = [name for name, value in needed.items() if is_placeholder(value or "")]
         if self.content_source == "r2" and missing:
             raise ValueError(f"CONTENT_SOURCE=r2 needs {', '.join(missing)}")
         return self

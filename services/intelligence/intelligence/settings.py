@@ -112,7 +112,8 @@ class Settings(BaseSettings):
             "CLOUDFLARE_R2_ACCESS_KEY": self.cloudflare_r2_access_key.get_secret_value(),
             "CLOUDFLARE_R2_SECRET_KEY": self.cloudflare_r2_secret_key.get_secret_value(),
         }
-        problems = [f"{name} is not set, and CONTENT_SOURCE is r2" for name, value in needed.items() if not value]
+        missing = [name for name, value in needed.items() if is_placeholder(value or "")]
+        problems = [f"{name} is not set, and CONTENT_SOURCE is r2" for name in missing]
         if self.cloudflare_r2_endpoint and not ADDRESS.fullmatch(self.cloudflare_r2_endpoint):
             problems.append("CLOUDFLARE_R2_ENDPOINT must be an address that begins with http:// or https://")
         return problems
