@@ -1,8 +1,10 @@
 """The compose file: valid, and each process given only what is its own."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,22 @@ def test_who_is_waited_for_until_healthy_says_when_it_is() -> None:
     }
     assert awaited >= {"postgres", "redis", "s3"}
     assert {name for name in awaited if "healthcheck" not in SERVICES[name]} <= OURS
+
+
+@pytest.mark.parametrize(("age_seconds", "healthy"), [(None, False), (5, True), (300, False)])
+def test_a_worker_that_hangs_is_unhealthy(tmp_path: Path, age_seconds: int | None, healthy: bool) -> None:
+    worker = SERVICES["worker"]
+    kept = worker["command"][-1].removeprefix("--alive-file=")
+    alive = tmp_path / "alive"
+    if age_seconds is not None:
+        alive.touch()
+        os.utime(alive, (time.time() - age_seconds,) * 2)
+    kind, command = worker["healthcheck"]["test"]
+    assert (kind, kept in command) == ("CMD-SHELL", True)
+    looked = subprocess.run(
+        ["/bin/sh", "-c", command.replace("$$", "$").replace(kept, str(alive))], capture_output=True, check=False
+    )
+    assert (looked.returncode == 0) == healthy
 
 
 def test_the_course_that_a_start_publishes_replaces_no_other() -> None:

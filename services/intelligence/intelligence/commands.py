@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
@@ -27,6 +28,9 @@ app = typer.Typer(
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+AliveFile = Annotated[
+    Path | None, typer.Option(help="A file to touch whenever the queue was looked at: when it grows old, this hangs.")
+]
 
 CHECK_SECONDS = 60.0
 CHECK_TOKENS = 1000
@@ -40,10 +44,10 @@ class CheckAnswer(BaseModel):
 
 
 @app.command()
-def worker() -> None:
+def worker(alive_file: AliveFile = None) -> None:
     """Grade submitted answers until stopped. SIGTERM: finish the answer at hand, then end."""
     os.nice(WORKER_NICENESS)
-    _run(_work)
+    _run(partial(_work, alive_file))
 
 
 @app.command("check-model")
@@ -107,7 +111,7 @@ async def _check_sums(months: int) -> list[self_check.Sum]:
         return await self_check.check(session, months=months)
 
 
-async def _work() -> None:
+async def _work(alive_file: Path | None) -> None:
     from intelligence.assessments import worker as grading  # noqa: PLC0415  # other commands do without it
 
     stop = asyncio.Event()
@@ -118,7 +122,7 @@ async def _work() -> None:
     sweeping = asyncio.create_task(sweeper.run(stop))
     refreshing = asyncio.create_task(content.refresh_every())
     try:
-        await grading.run(stop)
+        await (grading.run(stop, alive=alive_file.touch) if alive_file else grading.run(stop))
     finally:
         stop.set()
         refreshing.cancel()

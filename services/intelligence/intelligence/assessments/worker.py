@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -62,14 +63,18 @@ class Rhythm:
     grace_seconds: float = GRACE_SECONDS
 
 
-async def run(stop: asyncio.Event, rhythm: Rhythm | None = None) -> None:
-    """Grade until ``stop`` is set; then claim nothing more and finish, or put back, what is at work."""
+async def run(stop: asyncio.Event, rhythm: Rhythm | None = None, alive: Callable[[], None] = lambda: None) -> None:
+    """Grade until ``stop`` is set; then claim nothing more and finish, or put back, what is at work.
+
+    ``alive`` is called before each look at the queue, and by a worker that hangs no more.
+    """
     rhythm = rhythm or Rhythm()
     if not get_settings().enable_llm_assessments:
         logger.warning("ENABLE_LLM_ASSESSMENTS is off: submissions wait, nothing is graded")
-        await stop.wait()
+        rhythm = replace(rhythm, concurrent_jobs=0)
     at_work: set[asyncio.Task[None]] = set()
     while not stop.is_set():
+        alive()
         job = await _claim(rhythm) if len(at_work) < rhythm.concurrent_jobs else None
         if job is not None:
             task = asyncio.create_task(_hold_and_grade(job, rhythm))
