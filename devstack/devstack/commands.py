@@ -17,7 +17,8 @@ import typer
 
 from devstack import services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
-from devstack.servers import Postgres, answers
+from devstack.postgres import Postgres
+from devstack.servers import answers
 from devstack.stack import Stack, remove_data
 
 app = typer.Typer(

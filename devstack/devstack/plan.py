@@ -108,21 +108,19 @@ class Plan:
     @property
     def database_url(self) -> str:
         """The owner's login, also for psql."""
-        return self.setting("DATABASE_URL") or self._database(OWNER_ROLE, "owner_password")
+        return self.setting("DATABASE_URL") or self.database_of(OWNER_ROLE, "owner_password")
 
     @property
     def core_database_url(self) -> str:
         """Core's login."""
-        return self.setting("CORE_DATABASE_URL") or self._database("core_service", "core_password")
+        return CORE_LOGIN.url(self)
 
     @property
     def intelligence_database_url(self) -> str:
         """Intelligence's login."""
-        return self.setting("INTELLIGENCE_DATABASE_URL") or self._database(
-            "intelligence_service", "intelligence_password"
-        )
+        return INTELLIGENCE_LOGIN.url(self)
 
-    def _database(self, role: str, secret: str) -> str:
+    def database_of(self, role: str, secret: str) -> str:
         """A role's URL on our server, or on the one DATABASE_URL names."""
         place = f"{HOST}:{self.ports.postgres}/{DATABASE}"
         if not self.own_postgres:
@@ -139,6 +137,24 @@ class Plan:
     def s3_endpoint(self) -> str:
         """The S3 endpoint that the services use."""
         return self.setting("CLOUDFLARE_R2_ENDPOINT") or f"http://{HOST}:{self.ports.s3}"
+
+
+@dataclass(frozen=True)
+class ServiceLogin:
+    """A service's role in PostgreSQL, the setting that gives its whole URL, and the secret that is its password."""
+
+    role: str
+    setting: str
+    secret: str
+
+    def url(self, plan: Plan) -> str:
+        """Where the service logs in, and as whom."""
+        return plan.setting(self.setting) or plan.database_of(self.role, self.secret)
+
+
+CORE_LOGIN = ServiceLogin("core_service", "CORE_DATABASE_URL", "core_password")
+INTELLIGENCE_LOGIN = ServiceLogin("intelligence_service", "INTELLIGENCE_DATABASE_URL", "intelligence_password")
+SERVICE_LOGINS = (CORE_LOGIN, INTELLIGENCE_LOGIN)
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from devstack.plan import CannotStart
 
 Command = Sequence[str | Path]
+MINIMAL_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 CANNOT_START = " cannot start: "  # how our services say in one line what is wrong with their settings
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.03

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from devstack.gateway import local_values
 from devstack.plan import BUCKET, HOST, Plan
-from devstack.processes import Command, Program
-from devstack.servers import MINIMAL_ENVIRONMENT, answers
+from devstack.processes import MINIMAL_ENVIRONMENT, Command, Program
+from devstack.servers import answers
 
 # A setting given in the environment or in .env goes to the processes that own it; what the stack decides stands below.
 SHARED = ["ENVIRONMENT", "DATABASE_POOL_SIZE", "ENABLE_ADAPTIVE_PATHS", "ENABLE_LLM_ASSESSMENTS", "LOG_LEVEL"]

@@ -15,19 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from devstack import services
+from devstack.places import free_space, private_home_path, short_socket_folder
 from devstack.plan import CannotStart, Plan, port_in_use
+from devstack.postgres import Postgres, make_missing_logins, psql
 from devstack.processes import Child, Command, GivenUp, Program, run_once
-from devstack.servers import (
-    Postgres,
-    apply_roles,
-    free_space,
-    nginx,
-    private_home_path,
-    psql,
-    seaweedfs,
-    short_socket_folder,
-    valkey,
-)
+from devstack.servers import nginx, seaweedfs, valkey
 
 RESTARTS_ALLOWED = 5
 WATCH_SECONDS = 0.5
@@ -110,11 +102,9 @@ class Stack:
 
     def _fill(self) -> None:
         """Roles, schema, course and demo accounts; harmless where they exist."""
-        bin_folder = self._psql_folder()
-        given = self.plan.setting("CORE_DATABASE_URL") and self.plan.setting("INTELLIGENCE_DATABASE_URL")
-        if not self.plan.own_postgres and not given:
-            with self.step("roles on the database of DATABASE_URL"):
-                apply_roles(bin_folder, self.plan.database_url, self.plan, password=None)
+        if not self.plan.own_postgres:
+            with self.step("logins on the server of DATABASE_URL"):
+                make_missing_logins(self._psql_folder(), self.plan)
         with self.step("database schema"):
             self.alembic("upgrade", "head")
         with self.step("course published"):
@@ -187,7 +177,7 @@ class Stack:
 
     def sql(self, statement: str) -> str:
         """Run one statement as the owner; returns psql's bare output."""
-        return psql(self._psql_folder(), self.plan.database_url, ["-c", statement], password=None)
+        return psql(self._psql_folder(), self.plan.database_url, ["-c", statement])
 
     def _psql_folder(self) -> Path:
         return (self.postgres or Postgres.prepare(self.plan)).bin

@@ -12,9 +12,10 @@ import pytest
 
 from devstack import services
 from devstack.commands import only_one, running, table
+from devstack.places import free_space, private_home, private_home_path
 from devstack.plan import CannotStart, Ports, make_plan, read_env_file
+from devstack.postgres import Postgres
 from devstack.processes import Child, Program
-from devstack.servers import Postgres, free_space, private_home, private_home_path
 from devstack.stack import Stack, birth_of
 from tests.conftest import ROOT, Servers, free_plan
 
@@ -85,7 +86,7 @@ def test_a_second_start_of_the_same_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devstack.servers.FREE_BYTES_NEEDED", 10**18)
+    monkeypatch.setattr("devstack.places.FREE_BYTES_NEEDED", 10**18)
     with pytest.raises(CannotStart, match="disk is nearly full"):
         free_space(tmp_path)
 

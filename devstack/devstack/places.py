@@ -1,0 +1,56 @@
+"""Where a stack's files are: in the project's folder, and outside it only what cannot be there."""
+
+import hashlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from devstack.plan import CannotStart, Plan
+
+FREE_BYTES_NEEDED = 500_000_000
+
+
+def others_may_enter(path: Path) -> bool:
+    """Whether a user with no rights here could reach ``path``: every folder above it lets others pass."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
+
+
+def free_space(path: Path) -> None:
+    """Raise CannotStart when the disk is nearly full."""
+    free = shutil.disk_usage(path).free
+    if free < FREE_BYTES_NEEDED:
+        raise CannotStart(f"The disk is nearly full: {free // 1_000_000} MB free at {path}, 500 MB are needed.")
+
+
+def private_home(state: Path) -> Path:
+    """A folder below /var/tmp for this project's server files, made by root and open for nobody else to change."""
+    home = private_home_path(state)
+    home.mkdir(mode=0o711, exist_ok=True)
+    facts = home.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
+        raise CannotStart(f"{home} exists and is not ours: look at it, and remove it.")
+    return home
+
+
+def private_home_path(state: Path) -> Path:
+    """Where `private_home` is, whether it exists or not."""
+    return Path("/var/tmp") / f"course-companion-{_digest(state)}"  # noqa: S108  # private_home checks owner and kind
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+
+
+def short_socket(plan: Plan, name: str) -> Path:
+    """A socket path that stays under the 107 bytes the kernel allows."""
+    folder = short_socket_folder(plan)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.geteuid() or folder.is_symlink():
+        raise CannotStart(f"{folder} exists and is not ours: look at it, and remove it.")
+    return folder / f"{name}.sock"
+
+
+def short_socket_folder(plan: Plan) -> Path:
+    """Where `short_socket` puts them."""
+    return Path("/tmp") / f"cc-{os.geteuid()}-{_digest(plan.state)}"  # noqa: S108  # short_socket checks the owner
