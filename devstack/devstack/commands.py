@@ -1,10 +1,7 @@
 """`devstack run`, `up`, `down`, `status`: what the Makefile calls."""
 
-import fcntl
-import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from devstack import services
+from devstack import background, services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
 from devstack.postgres import Postgres
 from devstack.servers import answers
@@ -28,8 +25,7 @@ app = typer.Typer(
 )
 ROOT = Path(__file__).resolve().parents[2]
 PICK_ACCESS = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
-UP_SECONDS = 120
-STOP_SECONDS = 120
+STARTING = "It is still starting: make status shows when it is ready, make down stops it."
 
 
 def table(plan: Plan) -> str:
@@ -65,31 +61,20 @@ def model_line(plan: Plan) -> str:
     return "ANTHROPIC_API_KEY is set: answers come from the provider and cost money."
 
 
-@contextmanager
-def only_one(plan: Plan) -> Iterator[None]:
-    """Hold the stack's lock; raises CannotStart when another process holds it."""
-    with (plan.state / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CannotStart("It is running already: make status shows it, make down stops it.") from None
-        yield
-
-
-def serve(plan: Plan) -> None:
+def serve(plan: Plan, lock: int | None = None) -> None:
     """Start everything, say what runs where, and stay until SIGINT or SIGTERM."""
     stop = threading.Event()
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: _first_or_hard(stop))
-    state_file = plan.state / "running.json"
-    with only_one(plan):
+    with background.only_one(plan, lock):
+        background.record(plan, ready=False)
         began = time.monotonic()
         stack = Stack(plan, say=typer.echo)
         stack.check()
         typer.echo(f"Starting Course Companion on {plan.gateway_url}")
         try:
             stack.start()
-            state_file.write_text(json.dumps({"pid": os.getpid(), "port": plan.ports.gateway}))
+            background.record(plan, ready=True)
             typer.echo(f"Ready after {time.monotonic() - began:.1f} s. {model_line(plan)}")
             typer.echo(table(plan))
             typer.echo("Ctrl-C stops everything; the data stay.")
@@ -97,7 +82,6 @@ def serve(plan: Plan) -> None:
         finally:
             typer.echo("Stopping.")
             stack.stop()
-            state_file.unlink(missing_ok=True)
 
 
 def _first_or_hard(stop: threading.Event) -> None:
@@ -121,65 +105,48 @@ def one_clear_line() -> Iterator[None]:
 
 
 @app.command()
-def run(*, reload: Annotated[bool, typer.Option(help="Reload the services when their code changes.")] = False) -> None:
+def run(
+    *,
+    reload: Annotated[bool, typer.Option(help="Reload the services when their code changes.")] = False,
+    lock: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
     """Start everything in the foreground; Ctrl-C stops it."""
     with one_clear_line():
-        serve(make_plan(ROOT, reload=reload))
+        serve(make_plan(ROOT, reload=reload), lock)
 
 
 @app.command()
 def up() -> None:
     """Start everything in the background; returns when it is healthy."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `down` may find us before what we start
     with one_clear_line():
         plan = make_plan(ROOT)
-        if state := running_state(plan):
-            typer.echo(f"It is running already on http://localhost:{state['port']}.")
+        state = background.running(plan)
+        if state and not state.ready:
+            raise CannotStart(STARTING)
+        if state:
+            typer.echo(f"It is running already on http://localhost:{state.port}.")
             return
-        log = plan.state / "logs" / "stack.log"
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the table with its passwords
-        with log.open("wb") as output:
-            child = subprocess.Popen(  # ourselves
-                [sys.executable, "-m", "devstack", "run"],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + UP_SECONDS
-        while running(plan) is None:
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise CannotStart(log.read_text(errors="replace").strip())
-            time.sleep(0.1)
+        log = background.start(plan, [sys.executable, "-m", "devstack", "run"])
         typer.echo(log.read_text(errors="replace").replace("Ctrl-C stops everything", "make down stops everything"))
 
 
 def running_plan() -> Plan:
     """The plan of the stack of this folder that is running, on whatever port it was started; raises CannotStart."""
     plan = make_plan(ROOT)
-    state = running_state(plan)
+    state = background.running(plan)
     if state is None:
         raise CannotStart("Nothing is running: make up starts it.")
-    return make_plan(ROOT, port=state["port"])
+    if not state.ready:
+        raise CannotStart(STARTING)
+    return make_plan(ROOT, port=state.port)
 
 
 @app.command()
 def down() -> None:
-    """Stop what `up` started; the data stay."""
+    """Stop what `up` started, or is starting; the data stay."""
     with one_clear_line():
-        plan = make_plan(ROOT)
-        state = running(plan)
-        if state is None:
-            typer.echo("Nothing is running.")
-            return
-        os.kill(state, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while running(plan) is not None:
-            if time.monotonic() > deadline:
-                raise CannotStart(f"It has not stopped after {STOP_SECONDS} s; its pid is {state}.")
-            time.sleep(0.1)
-        typer.echo("Stopped; the data stay.")
+        typer.echo("Stopped; the data stay." if background.stop(make_plan(ROOT)) else "Nothing is running.")
 
 
 @app.command()
@@ -197,32 +164,12 @@ def status() -> None:
             raise CannotStart(f"Not everything answers; the logs are in {plan.state / 'logs'}.")
 
 
-def running_state(plan: Plan) -> dict[str, int] | None:
-    """Pid and port of the stack of this folder that has started, or None."""
-    try:
-        with only_one(plan):
-            return None  # nobody holds the lock: a pid that is written down somewhere is somebody else's by now
-    except CannotStart:
-        pass
-    try:
-        state: dict[str, int] = json.loads((plan.state / "running.json").read_text())
-    except (OSError, ValueError):
-        return None  # it is still starting
-    return state
-
-
-def running(plan: Plan) -> int | None:
-    """The pid of the stack of this folder that has started, or None."""
-    state = running_state(plan)
-    return state["pid"] if state else None
-
-
 @app.command()
 def clean() -> None:
     """Remove the data of the local stack: database, bucket, logs, secrets."""
     with one_clear_line():
         plan = make_plan(ROOT)
-        with only_one(plan):
+        with background.only_one(plan):
             remove_data(plan)
         typer.echo(f"Removed the local data ({DATABASE} and its bucket).")
 
@@ -269,8 +216,8 @@ def _plan_for_commands() -> Plan:
     """The running stack's plan; without one the settings may name real servers, and a command can do without ours."""
     with one_clear_line():
         plan = make_plan(ROOT)
-        state = running_state(plan)
-        return make_plan(ROOT, port=state["port"]) if state else plan
+        state = background.running(plan)
+        return make_plan(ROOT, port=state.port) if state else plan
 
 
 def _become(room: str, arguments: list[str]) -> None:

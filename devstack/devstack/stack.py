@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -134,6 +134,8 @@ class Stack:
 
     def run(self, program: Program) -> Child:
         """Start one program and wait until it is ready, or until something that starts beside it has failed."""
+        if self._failed.is_set():
+            raise GivenUp(f"{program.name} was not started.")
         child = Child(program, self.plan.state / "logs" / f"{program.name.replace(' ', '-')}.log")
         self.children[program.name] = child
         child.start()
@@ -151,7 +153,7 @@ class Stack:
                 self._failed.set()
                 raise
 
-        _together([partial(run, job) for job in jobs])
+        _together([partial(run, job) for job in jobs], interrupted=self._failed.set)
 
     def alembic(self, *arguments: str) -> str:
         """Run Alembic on the stack's database, as its owner; returns what it printed."""
@@ -235,12 +237,17 @@ def remove_data(plan: Plan) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _together(jobs: Sequence[Job]) -> None:
-    """Run the jobs at the same time; raises the first error after all have ended."""
+def _together(jobs: Sequence[Job], interrupted: Callable[[], None] = lambda: None) -> None:
+    """Run the jobs at the same time; raises the first error, or what interrupted the wait, after all have ended."""
     if not jobs:
         return
     with ThreadPoolExecutor(len(jobs)) as pool:
         futures = [pool.submit(job) for job in jobs]
+        try:
+            wait(futures)
+        except BaseException:
+            interrupted()
+            raise
     errors = [error for future in futures if (error := future.exception()) is not None]
     for error in sorted(errors, key=lambda error: isinstance(error, GivenUp)):
         raise error

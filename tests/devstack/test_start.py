@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devstack import services
-from devstack.commands import only_one, running, table
+from devstack.commands import table
 from devstack.places import free_space, private_home, private_home_path
 from devstack.plan import CannotStart, Ports, make_plan, read_env_file
 from devstack.postgres import Postgres
@@ -79,12 +79,6 @@ def test_secrets_are_kept_and_only_for_their_owner(tmp_path: Path) -> None:
     assert len(set(first.values())) == len(first)
 
 
-def test_a_second_start_of_the_same_folder_is_refused(tmp_path: Path) -> None:
-    plan = make_plan(ROOT, state=tmp_path, environment={})
-    with only_one(plan), pytest.raises(CannotStart, match="running already"), only_one(plan):
-        pass
-
-
 def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devstack.places.FREE_BYTES_NEEDED", 10**18)
     with pytest.raises(CannotStart, match="disk is nearly full"):
@@ -149,14 +143,6 @@ def test_what_a_killed_stack_left_behind_is_ended_and_nothing_else(tmp_path: Pat
         for process in (ours, reborn):
             process.kill()
             process.wait()
-
-
-def test_a_pid_of_somebody_else_does_not_count_as_running(tmp_path: Path) -> None:
-    plan = make_plan(ROOT, state=tmp_path, environment={})
-    (plan.state / "running.json").write_text(json.dumps({"pid": os.getpid(), "port": 8000}))
-    assert running(plan) is None
-    with only_one(plan):
-        assert running(plan) == os.getpid()
 
 
 def test_a_filled_env_file_does_not_take_our_bucket_from_us(tmp_path: Path) -> None:

@@ -1,0 +1,15 @@
+"""Files that are written whole or not at all."""
+
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file for its owner's eyes only, so that nobody, not even after a full disk, finds half of it."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        fresh.touch(mode=0o600)
+        fresh.write_text(text)
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,144 @@
+"""A start in the background is one at a time, can be stopped at any moment and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from devstack import background
+from devstack.plan import CannotStart, Plan, make_plan
+from devstack.processes import Program
+from devstack.stack import Stack
+from tests.conftest import ROOT
+
+# What `devstack run --lock N` does, without what it takes to start.
+STACK = """
+import sys, time
+from pathlib import Path
+from devstack import background
+from devstack.plan import make_plan
+plan = make_plan(Path(sys.argv[1]), state=Path(sys.argv[1]), environment={})
+with background.only_one(plan, int(sys.argv[-1])):
+    background.record(plan, ready=False)
+    print("starting", flush=True)
+    time.sleep(float(sys.argv[2]))
+    background.record(plan, ready=True)
+    time.sleep(60)
+"""
+NEVER = "60"
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return make_plan(tmp_path, state=tmp_path, environment={})
+
+
+def stand_in(plan: Plan, ready_after: str) -> list[str]:
+    return [sys.executable, "-c", STACK, str(plan.state), ready_after]
+
+
+def starting(plan: Plan) -> background.Running:
+    """Who starts, as soon as it has written that down itself."""
+    deadline = time.monotonic() + 20
+    while (found := background.running(plan)) is None or found.pid == os.getpid():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def test_a_second_start_of_the_same_folder_is_refused(plan: Plan) -> None:
+    with background.only_one(plan), pytest.raises(CannotStart, match="running already"), background.only_one(plan):
+        pass
+
+
+def test_a_pid_of_somebody_else_does_not_count_as_running(plan: Plan) -> None:
+    (plan.state / "running.json").write_text(json.dumps({"pid": os.getpid(), "port": 8000, "ready": True}))
+    assert background.running(plan) is None
+    with background.only_one(plan):
+        assert background.running(plan) == background.Running(os.getpid(), 8000, ready=True)
+
+
+def test_a_start_that_takes_too_long_is_stopped_and_says_why(plan: Plan) -> None:
+    with pytest.raises(CannotStart, match=r"^Not healthy after 0 s; stopped\. Its log is .*stack\.log\.$"):
+        background.start(plan, stand_in(plan, NEVER), seconds=0.3)
+    assert background.running(plan) is None
+
+
+def test_an_interrupted_start_is_stopped(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def interrupted(*_arguments: object) -> None:
+        seen.append(background.running(plan))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(background, "_wait_until_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        background.start(plan, stand_in(plan, NEVER))
+    assert seen != [None]
+    assert background.running(plan) is None
+
+
+def test_down_stops_what_is_starting_and_a_second_start_leaves_its_log_alone(plan: Plan) -> None:
+    refused: list[CannotStart] = []
+
+    def first() -> None:
+        try:
+            background.start(plan, stand_in(plan, NEVER))
+        except CannotStart as error:
+            refused.append(error)
+
+    up = threading.Thread(target=first)
+    up.start()
+    assert not starting(plan).ready
+    with pytest.raises(CannotStart, match="running already"):
+        background.start(plan, stand_in(plan, NEVER))
+    log = plan.state / "logs" / "stack.log"
+    while not log.read_text():
+        time.sleep(0.02)
+    assert background.stop(plan)
+    up.join(20)
+    assert not up.is_alive()
+    assert len(refused) == 1
+    assert log.read_text() == "starting\n"
+    assert not background.stop(plan)
+
+
+def test_a_ready_stack_outlives_the_command_that_started_it_and_is_stopped_by_down(plan: Plan) -> None:
+    command = f"from tests.devstack.test_background import *; up(Path({str(plan.state)!r}))"
+    subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True)
+    found = background.running(plan)
+    assert found is not None
+    assert found.ready
+    assert (plan.state / "logs" / "stack.log").read_text() == "starting\n"
+    assert background.stop(plan)
+
+
+def up(folder: Path) -> None:
+    plan = make_plan(folder, state=folder, environment={})
+    background.start(plan, stand_in(plan, "0"))
+
+
+def test_an_interruption_ends_what_several_at_once_were_starting(plan: Plan) -> None:
+    """Otherwise the stack that is told to stop goes on waiting for them, or starts one after it has stopped all."""
+    stack = Stack(plan)
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    program = Program("probe", sleeper, dict(os.environ), ROOT, ready=lambda: False)
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGUSR1])
+    began = time.monotonic()
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            stack._together([lambda: stack.run(program)])
+        stack.stop()
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGUSR1, before)
+    assert time.monotonic() - began < 20
+    assert stack.children == {}
