@@ -23,6 +23,25 @@ def free_space(path: Path) -> None:
         raise CannotStart(f"The disk is nearly full: {free // 1_000_000} MB free at {path}, 500 MB are needed.")
 
 
+def home_of_data(state: Path, name: str, *, user: str, preferred: bool) -> Path:
+    """The folder that holds, or is to hold, the data ``name`` of a server that runs as another user.
+
+    That is ``state`` where it is ``preferred`` and the user can reach it, otherwise `private_home`; data that exist are
+    never left behind in the other of the two: raises CannotStart rather than begin anew.
+    """
+    outside = private_home_path(state)
+    is_inside, is_outside = ((home / name / "PG_VERSION").exists() for home in (state, outside))
+    is_open = others_may_enter(state / "x")
+    if is_inside and is_outside:
+        raise CannotStart(f"There are two databases, {state / name} and {outside / name}: move one of them away.")
+    if is_inside and not is_open:
+        raise CannotStart(
+            f"The database is {state / name}, where PostgreSQL, which runs as the user {user}, may not enter: "
+            f"chmod o+x the folders above it, or move it to {private_home(state) / name}."
+        )
+    return state if is_inside or (is_open and preferred and not is_outside) else private_home(state)
+
+
 def private_home(state: Path) -> Path:
     """A folder below /var/tmp for this project's server files, made by root and open for nobody else to change."""
     home = private_home_path(state)

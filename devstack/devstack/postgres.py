@@ -9,11 +9,13 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from devstack import binaries
-from devstack.places import others_may_enter, private_home
+from devstack.places import home_of_data, others_may_enter, private_home
 from devstack.plan import DATABASE, HOST, OWNER_ROLE, SERVICE_LOGINS, CannotStart, Plan
 from devstack.processes import MINIMAL_ENVIRONMENT, Command, Program, run_once
 
 UNPRIVILEGED = "nobody"
+PROGRAMS = Path("pginstall", "bin")
+DATA = "postgres"
 POSTGRES_MAJOR = "18"
 SUPERUSER = "postgres"
 MAX_CONNECTIONS = 200
@@ -38,16 +40,18 @@ class Postgres:
         """Find a place that the server's user can reach; nothing is written but that place."""
         package, libraries = binaries.postgres_packages()
         account = UNPRIVILEGED if os.geteuid() == 0 else None
-        home = plan.state
-        if account and not (others_may_enter(plan.state / "x") and others_may_enter(package / "x")):
-            home = private_home(plan.state)
-            copied = home / "programs" / package.name
+        if account is None:
+            return cls(plan, package / PROGRAMS, plan.state / DATA, account)
+        is_open = others_may_enter(package / "x")
+        home = home_of_data(plan.state, DATA, user=account, preferred=is_open)
+        if home != plan.state or not is_open:
+            copied = private_home(plan.state) / "programs" / package.name
             if not copied.is_dir():
                 shutil.copytree(package, copied)
                 if libraries:
                     shutil.copytree(libraries, copied.parent / libraries.name)
             package = copied
-        return cls(plan, package / "pginstall" / "bin", home / "postgres", account)
+        return cls(plan, package / PROGRAMS, home / DATA, account)
 
     def initialise(self) -> None:
         """Make the data folder, or check that the one there is ours and of this version."""

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import urllib.request
+from pathlib import Path
 
 from devstack import binaries
 from devstack.gateway import render
@@ -44,9 +45,14 @@ def _pings(port: int) -> bool:
         return False
 
 
+def s3_folder(plan: Plan) -> Path:
+    """Where the bucket's data are."""
+    return plan.state / "s3"
+
+
 def seaweedfs(plan: Plan) -> Program:
     """A real S3 server with one bucket and one pair of keys."""
-    folder = plan.state / "s3"
+    folder = s3_folder(plan)
     folder.mkdir(parents=True, exist_ok=True)
     config = plan.state / "s3.json"
     key = {"accessKey": plan.secrets["s3_access_key"], "secretKey": plan.secrets["s3_secret_key"]}

@@ -1,6 +1,5 @@
 """The whole system on one machine: started in order, watched, and stopped in the opposite order."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from devstack import services
+from devstack.filled import mark, marked_revision
 from devstack.places import free_space, private_home_path, short_socket_folder
 from devstack.plan import CannotStart, Plan, port_in_use
 from devstack.postgres import Postgres, make_missing_logins, psql
 from devstack.processes import Child, Command, GivenUp, Program, run_once
-from devstack.servers import nginx, seaweedfs, valkey
+from devstack.servers import nginx, s3_folder, seaweedfs, valkey
 
 RESTARTS_ALLOWED = 5
 WATCH_SECONDS = 0.5
@@ -46,9 +46,11 @@ class Stack:
         """Start everything; returns when requests are answered. On CannotStart nothing is left running."""
         try:
             self.check()
-            if self._is_filled():  # nothing to make in the servers: who needs one waits for it by itself
+            if self.plan.own_postgres:
+                self.postgres = Postgres.prepare(self.plan)
+            if revision := self._filled_revision():  # nothing to make in the servers: who needs one waits by itself
                 with self.step("servers and services"):
-                    self._together([self._start_servers, self._start_services])
+                    self._together([partial(self._start_filled_servers, revision), self._start_services])
             else:
                 with self.step("servers"):
                     self._start_servers()
@@ -85,20 +87,28 @@ class Stack:
 
     def start_postgres(self) -> None:
         """Start our own PostgreSQL and make the roles and the empty database in it."""
-        self.postgres = Postgres.prepare(self.plan)
+        self.postgres = self.postgres or Postgres.prepare(self.plan)
         self.postgres.initialise()
         self.run(self.postgres.program())
         self.postgres.create_roles_and_database()
 
-    def _is_filled(self) -> bool:
-        """Whether our own servers hold what this code would put there: it was made once, by the same files."""
-        if not (self.plan.own_postgres and self.plan.own_s3 and self._mark.exists()):
-            return False
-        return self._mark.read_text() == self._fingerprint()
+    def _filled_revision(self) -> str | None:
+        """The schema that our own servers were filled with by this very code, or None: then they are to be filled."""
+        if self.postgres is None or not self.plan.own_s3:
+            return None
+        return marked_revision([self.postgres.data, s3_folder(self.plan)], self.plan)
 
-    @property
-    def _mark(self) -> Path:
-        return self.plan.state / "filled"
+    def _start_filled_servers(self, revision: str) -> None:
+        """Start the servers, and fill them all the same where the schema is another by now: `alembic downgrade`."""
+        self._start_servers()
+        if self._revision() != revision:
+            self._fill()
+
+    def _revision(self) -> str:
+        try:
+            return self.sql("SELECT version_num FROM alembic_version")
+        except CannotStart:  # there is no such table
+            return ""
 
     def _fill(self) -> None:
         """Roles, schema, course and demo accounts; harmless where they exist."""
@@ -113,15 +123,8 @@ class Stack:
         if self.plan.setting("ENVIRONMENT") != "production":
             with self.step("demo accounts"):
                 self.core_command("seed-demo")
-        self._mark.write_text(self._fingerprint())
-
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(str(self.plan.setting("ENVIRONMENT")).encode())
-        for folder in ("migrations", "content", "services/core/core", "shared-schemas/shared_schemas", "deploy"):
-            for path in sorted((self.plan.root / folder).rglob("*")):
-                if path.is_file() and path.suffix != ".pyc":
-                    digest.update(f"{path}\n".encode() + path.read_bytes())
-        return digest.hexdigest()
+        if self.postgres and self.plan.own_s3:
+            mark([self.postgres.data, s3_folder(self.plan)], self.plan, self._revision())
 
     def _start_services(self) -> None:
         programs = [services.core(self.plan), services.intelligence(self.plan)]

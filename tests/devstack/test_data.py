@@ -1,0 +1,85 @@
+"""The data of a stack: found again wherever they are, and filled anew where they are not what they were."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devstack.filled import mark, marked_revision
+from devstack.places import home_of_data, private_home, private_home_path
+from devstack.plan import CannotStart, make_plan
+from devstack.stack import Stack, remove_data
+from tests.conftest import ROOT, Servers
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    """A folder that everybody may pass through, and at the end nothing outside it either."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    for passed in (folder, tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        passed.chmod(0o711)
+    yield folder
+    folder.chmod(0o700)
+    remove_data(make_plan(ROOT, state=folder, environment={}))
+
+
+def database(home: Path) -> None:
+    (home / "postgres").mkdir()
+    (home / "postgres" / "PG_VERSION").write_text("18")
+
+
+def home(state: Path) -> Path:
+    return home_of_data(state, "postgres", user="nobody", preferred=True)
+
+
+def test_a_new_database_stands_where_its_server_may_enter(state: Path) -> None:
+    assert home(state) == state
+    state.chmod(0o700)
+    assert home(state) == private_home_path(state)
+
+
+def test_a_database_that_its_server_can_no_longer_reach_is_not_begun_anew(state: Path) -> None:
+    database(state)
+    assert home(state) == state
+    state.chmod(0o700)
+    with pytest.raises(CannotStart) as refused:
+        home(state)
+    assert str(state / "postgres") in str(refused.value)
+    assert str(private_home_path(state) / "postgres") in str(refused.value)
+
+
+def test_a_database_outside_is_kept_when_the_folder_is_opened(state: Path) -> None:
+    database(private_home(state))
+    assert home(state) == private_home_path(state)
+    database(state)
+    with pytest.raises(CannotStart, match="two databases"):
+        home(state)
+
+
+def test_the_mark_goes_with_the_data_and_with_the_code(tmp_path: Path) -> None:
+    plan = make_plan(ROOT, state=tmp_path, environment={})
+    folders = [tmp_path / "postgres", tmp_path / "s3"]
+    for folder in folders:
+        folder.mkdir()
+    assert marked_revision(folders, plan) is None
+    mark(folders, plan, "004_last")
+    assert marked_revision(folders, plan) == "004_last"
+    assert marked_revision(folders, replace(plan, settings={"ENVIRONMENT": "production"})) is None
+    folders[1].rename(tmp_path / "away")
+    assert marked_revision(folders, plan) is None
+
+
+def test_a_schema_taken_back_is_made_again(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack(servers.stack.plan)
+    stack.postgres = servers.stack.postgres
+    done: list[str] = []
+    monkeypatch.setattr(stack, "_start_servers", lambda: done.append("servers"))
+    monkeypatch.setattr(stack, "_fill", lambda: done.append("filled"))
+    now = stack._revision()
+    assert now
+    stack._start_filled_servers(now)
+    assert done == ["servers"]
+    stack._start_filled_servers("another")
+    assert done == ["servers", "servers", "filled"]
