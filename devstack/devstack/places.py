@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from devstack.plan import CannotStart, Plan
@@ -45,11 +46,26 @@ def home_of_data(state: Path, name: str, *, user: str, preferred: bool) -> Path:
 def private_home(state: Path) -> Path:
     """A folder below /var/tmp for this project's server files, made by root and open for nobody else to change."""
     home = private_home_path(state)
-    home.mkdir(mode=0o711, exist_ok=True)
+    home.mkdir(mode=0o700, exist_ok=True)
     facts = home.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
         raise CannotStart(f"{home} exists and is not ours: look at it, and remove it.")
+    home.chmod(0o711)  # whatever the umask says
     return home
+
+
+def readable_copy(folders: Sequence[Path], into: Path) -> None:
+    """Copy the folders side by side to ``into``, whole or not at all, for every user to read whatever the umask is."""
+    if into.is_dir():
+        return
+    fresh = into.with_name(f"{into.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for folder in folders:
+        shutil.copytree(folder, fresh / folder.name)
+    for path in (fresh, *fresh.rglob("*")):
+        is_program = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+        path.chmod(0o755 if is_program else 0o644)
+    fresh.rename(into)
 
 
 def private_home_path(state: Path) -> Path:

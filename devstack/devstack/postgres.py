@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from devstack import binaries
-from devstack.places import home_of_data, others_may_enter, private_home
+from devstack.places import home_of_data, others_may_enter, private_home, readable_copy
 from devstack.plan import DATABASE, HOST, OWNER_ROLE, SERVICE_LOGINS, CannotStart, Plan
 from devstack.processes import MINIMAL_ENVIRONMENT, Command, Program, run_once
 
@@ -45,12 +45,9 @@ class Postgres:
         is_open = others_may_enter(package / "x")
         home = home_of_data(plan.state, DATA, user=account, preferred=is_open)
         if home != plan.state or not is_open:
-            copied = private_home(plan.state) / "programs" / package.name
-            if not copied.is_dir():
-                shutil.copytree(package, copied)
-                if libraries:
-                    shutil.copytree(libraries, copied.parent / libraries.name)
-            package = copied
+            copied = private_home(plan.state) / f"programs-{binaries.postgres_version()}"
+            readable_copy([package, *([libraries] if libraries else [])], copied)
+            package = copied / package.name
         return cls(plan, package / PROGRAMS, home / DATA, account)
 
     def initialise(self) -> None:

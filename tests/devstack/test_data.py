@@ -1,5 +1,7 @@
 """The data of a stack: found again wherever they are, and filled anew where they are not what they were."""
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devstack.filled import mark, marked_revision
-from devstack.places import home_of_data, private_home, private_home_path
+from devstack.places import home_of_data, private_home, private_home_path, readable_copy
 from devstack.plan import CannotStart, make_plan
 from devstack.stack import Stack, remove_data
 from tests.conftest import ROOT, Servers
@@ -56,6 +58,29 @@ def test_a_database_outside_is_kept_when_the_folder_is_opened(state: Path) -> No
     database(state)
     with pytest.raises(CannotStart, match="two databases"):
         home(state)
+
+
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("strict_umask")
+def test_programs_are_copied_whole_and_for_their_user_to_read_whatever_the_umask(state: Path, tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    (package / "bin").mkdir(parents=True)
+    (package / "bin" / "initdb").touch(0o700)
+    (package / "share").touch(0o600)
+    outside = private_home(state)
+    copied = outside / "programs-1"
+    (outside / "programs-1.new" / "package").mkdir(parents=True)  # of a copy that was cut off
+    for _ in range(2):
+        readable_copy([package], copied)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (outside, copied, *copied.rglob("*"))}
+    found = [modes[name] for name in (outside.name, "programs-1", "package", "bin", "initdb", "share")]
+    assert found == [0o711, 0o755, 0o755, 0o755, 0o755, 0o644]
 
 
 def test_the_mark_goes_with_the_data_and_with_the_code(tmp_path: Path) -> None:
