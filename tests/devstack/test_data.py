@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,11 @@ from tests.conftest import ROOT, Servers
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
+def state(state_folder: Path) -> Iterator[Path]:
     """A folder that everybody may pass through, and at the end nothing outside it either."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    for passed in (folder, tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        passed.chmod(0o711)
+    folder = Path(tempfile.mkdtemp(dir=state_folder))
+    folder.chmod(0o711)
     yield folder
-    folder.chmod(0o700)
     remove_data(make_plan(ROOT, state=folder, environment={}))
 
 
