@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -98,10 +98,16 @@ def one_clear_line() -> Iterator[None]:
     try:
         yield
     except CannotStart as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from None
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{error.strerror}: {error.filename}" if error.filename else str(error))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _refuse(line: str) -> NoReturn:
+    typer.secho(line, err=True, fg=typer.colors.RED)
+    raise typer.Exit(1) from None
 
 
 @app.command()
@@ -208,7 +214,8 @@ def alembic(context: typer.Context) -> None:
 def psql(context: typer.Context) -> None:
     """Open psql on the local stack's database, as its owner; arguments are passed on."""
     plan = _plan_for_commands()
-    program = Postgres.prepare(plan).bin / "psql"
+    with one_clear_line():
+        program = Postgres.prepare(plan).bin / "psql"
     os.execve(program, ["psql", plan.database_url, *context.args], dict(os.environ))  # noqa: S606  # as below
 
 

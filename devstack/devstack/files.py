@@ -10,6 +10,7 @@ def write_whole(path: Path, text: str) -> None:
         fresh.touch(mode=0o600)
         fresh.write_text(text)
         fresh.replace(path)
-    except OSError:
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failing write does not name its file
         fresh.unlink(missing_ok=True)
         raise

@@ -58,6 +58,7 @@ def readable_copy(folders: Sequence[Path], into: Path) -> None:
     """Copy the folders side by side to ``into``, whole or not at all, for every user to read whatever the umask is."""
     if into.is_dir():
         return
+    free_space(into.parent)
     fresh = into.with_name(f"{into.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     for folder in folders:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from devstack.files import write_whole
+
 HOST = "127.0.0.1"
 BUCKET = "course-content"
 DATABASE = "course_companion"
@@ -175,12 +177,11 @@ def _kept_secrets(path: Path) -> dict[str, str]:
     """Passwords and keys of this stack, made once and kept where only their owner reads them."""
     names = ["postgres_password", "owner_password", "core_password", "intelligence_password"]
     names += ["jwt_secret_key", "core_service_token", "s3_access_key", "s3_secret_key"]
-    kept = json.loads(path.read_text()) if path.is_file() else {}
+    kept = json.loads(path.read_text() or "{}") if path.is_file() else {}
     missing = [name for name in names if name not in kept]
     if missing:
         kept |= {name: secrets.token_urlsafe(32) for name in missing}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(kept, indent=1))
+        write_whole(path, json.dumps(kept, indent=1))
     return kept
 
 

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from devstack import binaries
+from devstack.files import write_whole
 from devstack.gateway import render
 from devstack.places import short_socket
 from devstack.plan import BUCKET, HOST, CannotStart, Plan
@@ -57,8 +58,7 @@ def seaweedfs(plan: Plan) -> Program:
     config = plan.state / "s3.json"
     key = {"accessKey": plan.secrets["s3_access_key"], "secretKey": plan.secrets["s3_secret_key"]}
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    config.touch(mode=0o600)
-    config.write_text(json.dumps({"identities": [{"name": "app", "credentials": [key], "actions": actions}]}))
+    write_whole(config, json.dumps({"identities": [{"name": "app", "credentials": [key], "actions": actions}]}))
     ports = plan.ports
     flags = {
         "dir": folder,

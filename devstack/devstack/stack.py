@@ -48,6 +48,7 @@ class Stack:
             self.check()
             if self.plan.own_postgres:
                 self.postgres = Postgres.prepare(self.plan)
+                free_space(self.postgres.data.parent)
             if revision := self._filled_revision():  # nothing to make in the servers: who needs one waits by itself
                 with self.step("servers and services"):
                     self._together([partial(self._start_filled_servers, revision), self._start_services])

@@ -1,5 +1,6 @@
 """What stands in the way of a start is said in one clear line, and nothing is left half started."""
 
+import errno
 import json
 import os
 import socket
@@ -9,9 +10,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import typer
 
 from devstack import services
-from devstack.commands import table
+from devstack.commands import one_clear_line, table
 from devstack.places import free_space, private_home, private_home_path
 from devstack.plan import CannotStart, Ports, make_plan, read_env_file
 from devstack.postgres import Postgres
@@ -83,6 +85,29 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypa
     monkeypatch.setattr("devstack.places.FREE_BYTES_NEEDED", 10**18)
     with pytest.raises(CannotStart, match="disk is nearly full"):
         free_space(tmp_path)
+
+
+def test_secrets_that_found_no_room_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.write_text
+
+    def half(path: Path, text: str) -> int:
+        whole(path, text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", half)
+        with pytest.raises(OSError, match=r"No space left .*secrets\.json"):
+            make_plan(ROOT, state=tmp_path, environment={})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "secrets.json").touch()  # what an earlier version left on a full disk
+    assert make_plan(ROOT, state=tmp_path, environment={}).secrets["owner_password"]
+
+
+def test_what_the_system_refuses_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended, one_clear_line():
+        raise OSError(errno.ENOSPC, "No space left on device", "/full/file")
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == "No space left on device: /full/file\n"
 
 
 def test_a_foreign_data_folder_is_left_alone(servers: Servers, tmp_path: Path) -> None:
