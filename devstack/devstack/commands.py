@@ -14,7 +14,7 @@ import typer
 
 from devstack import background, services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
-from devstack.postgres import Postgres
+from devstack.postgres import Postgres, without_password
 from devstack.servers import answers
 from devstack.stack import Stack, remove_data
 
@@ -216,7 +216,8 @@ def psql(context: typer.Context) -> None:
     plan = _plan_for_commands()
     with one_clear_line():
         program = Postgres.prepare(plan).bin / "psql"
-    os.execve(program, ["psql", plan.database_url, *context.args], dict(os.environ))  # noqa: S606  # as below
+    place, password = without_password(plan.database_url)
+    os.execve(program, ["psql", place, *context.args], {**os.environ, **password})  # noqa: S606  # as below
 
 
 def _plan_for_commands() -> Plan:

@@ -1,13 +1,16 @@
 """The services' logins on a server that DATABASE_URL names: nothing that exists there is changed."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from devstack import commands
 from devstack.plan import CannotStart, Plan, make_plan
-from devstack.postgres import Postgres, make_missing_logins, psql
+from devstack.postgres import Postgres, make_missing_logins, psql, without_password
 from devstack.stack import Stack, remove_data
 from tests.conftest import ROOT, Servers, free_plan
 
@@ -73,3 +76,25 @@ def test_missing_roles_are_made_by_who_may_and_may_make_nothing(elsewhere: Postg
                 psql(elsewhere.bin, login, ["-c", statement])
     found = elsewhere.psql("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname").splitlines()
     assert found == ["core_service", "intelligence_service", "operator", "plain", "postgres"]
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "password"),
+    [
+        ("postgresql://me:p%40ss@db:5/c?sslmode=require", "postgresql://me@db:5/c?sslmode=require", "p@ss"),
+        ("postgresql://me@db/c", "postgresql://me@db/c", None),
+        ("postgresql://[::1]:5432/c", "postgresql://[::1]:5432/c", None),
+    ],
+)
+def test_a_password_goes_by_the_environment(url: str, place: str, password: str | None) -> None:
+    assert without_password(url) == (place, {"PGPASSWORD": password} if password else {})
+
+
+def test_psql_for_people_shows_its_password_in_no_process_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda _program, arguments, told: started.append((arguments, told)))
+    monkeypatch.setattr(commands, "_plan_for_commands", lambda: named(tmp_path, "postgresql://me:secret@db/course"))
+    CliRunner().invoke(commands.app, ["psql", "-c", "SELECT 1"])
+    [(arguments, told)] = started
+    assert arguments == ["psql", "postgresql://me@db/course", "-c", "SELECT 1"]
+    assert told["PGPASSWORD"] == "secret"
