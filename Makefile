@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+ifneq ($(words $(CURDIR)),1)
+$(error The path of this folder holds a space, which make cannot work with: move the folder)
+endif
 
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
@@ -22,9 +25,13 @@ LOCKED := pyproject.toml uv.lock shared-schemas/pyproject.toml services/core/pyp
 	services/intelligence/pyproject.toml chatgpt-app/pyproject.toml model-simulator/pyproject.toml devstack/pyproject.toml
 PURE := services/core/core/quizzes/answers.py,services/core/core/quizzes/criteria.py,services/core/core/quizzes/marking.py,services/core/core/quizzes/resemblance.py,services/core/core/quizzes/wording.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py
 NODE_MODULES := tests/chatgpt/node_modules/.package-lock.json
+# A stamp says for which folder and interpreter its environments were made: once one of them is another, they are made anew.
+PLACE := $(CURDIR) $(realpath .tools/bin/python)
+outdated = $(if $(findstring <$(PLACE)>,<$(file <$(1))>),,FORCE)
+STAMP = @echo "$(CURDIR) $$(realpath .tools/bin/python)" >$@
 STACK := .venvs/stack/bin/python -m devstack
 
-.PHONY: help run up down status dev clean install test check prove bench eval-grading eval-marking lock
+.PHONY: help run up down status dev clean install test check prove bench eval-grading eval-marking lock FORCE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -76,23 +83,24 @@ eval-grading: .venv/.installed ## how well answers are graded: EVAL_DATA=folder,
 lock: $(UV) ## resolve again after a pyproject changed
 	@$(UV) lock && $(UV) export -q --only-group tools --no-header --no-emit-workspace -o tools.txt
 
-.tools/bin/uv: tools.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
+.tools/bin/uv: tools.txt $(if $(realpath .tools/bin/python),,FORCE)
+	$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),,$(error \
+		Python 3.11 or newer is needed; '$(PYTHON)' is not. Name one: make PYTHON=/path/to/python3.12))
 	@$(PYTHON) -m venv --clear .tools || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)."; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tools.txt
 	@touch $@
 
 # One stamp for the environments that run, one for the environment of the tests. Each room gets its own: core's can hold
 # no package of the model's, because nothing core depends on brings one.
-.venvs/.installed: $(LOCKED) | .tools/bin/uv
+.venvs/.installed: $(LOCKED) $(call outdated,.venvs/.installed) | .tools/bin/uv
 	@echo "Installing the services' environments (once)"
+	@$(if $(call outdated,$@),rm -rf .venvs)
 	@for room in core intelligence chatgpt-app; do \
 		UV_PROJECT_ENVIRONMENT=.venvs/$$room $(UV) sync --quiet --locked --no-default-groups --package $$room \
 			--python .tools/bin/python; echo "  ✓ $$room"; done
 	@UV_PROJECT_ENVIRONMENT=.venvs/stack $(UV) sync --quiet --locked --no-default-groups --group stack \
 		--python .tools/bin/python; echo "  ✓ local stack"
-	@touch $@
+	$(STAMP)
 
 # The protocol's own test suite and host, and a browser inside a package; Node.js itself comes with .venv. None of their
 # install scripts run.
@@ -101,7 +109,8 @@ $(NODE_MODULES): tests/chatgpt/package-lock.json | .venv/.installed
 	@.venv/bin/python -m tests.chatgpt.node ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
-.venv/.installed: $(LOCKED) | .tools/bin/uv
+.venv/.installed: $(LOCKED) $(call outdated,.venv/.installed) | .tools/bin/uv
 	@echo "Installing the tests' environment (once)"
+	@$(if $(call outdated,$@),rm -rf .venv)
 	@$(UV) sync --quiet --locked --python .tools/bin/python
-	@touch $@
+	$(STAMP)
