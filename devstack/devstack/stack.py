@@ -23,6 +23,7 @@ from devstack.servers import nginx, s3_folder, seaweedfs, valkey
 
 RESTARTS_ALLOWED = 5
 WATCH_SECONDS = 0.5
+DEMO_EMAILS = ("premium@test.com", "free@test.com", "test@example.com", "admin@example.com")
 
 Say = Callable[[str], None]
 Job = Callable[[], object]
@@ -118,6 +119,8 @@ class Stack:
                 make_missing_logins(self._psql_folder(), self.plan)
         with self.step("database schema"):
             self.alembic("upgrade", "head")
+        if self.plan.setting("ENVIRONMENT") == "production":
+            self._refuse_demo_accounts()
         with self.step("course published"):
             # an operator's own course, published since, is not ours to replace
             self.core_command("publish", self.plan.root / "content", "--unless-another")
@@ -126,6 +129,15 @@ class Stack:
                 self.core_command("seed-demo")
         if self.postgres and self.plan.own_s3:
             mark([self.postgres.data, s3_folder(self.plan)], self.plan, self._revision())
+
+    def _refuse_demo_accounts(self) -> None:
+        """Raise CannotStart where an account is left whose password everybody can read in the README."""
+        emails = ", ".join(f"'{email}'" for email in DEMO_EMAILS)
+        found = self.sql(f"SELECT email FROM students WHERE lower(email) IN ({emails}) ORDER BY email").split()  # noqa: S608  # constants
+        if found:
+            raise CannotStart(
+                f"Not with ENVIRONMENT=production: the demo accounts {', '.join(found)} can still sign in."
+            )
 
     def _start_services(self) -> None:
         programs = [services.core(self.plan), services.intelligence(self.plan)]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from core.demo import ACCOUNTS
 from devstack.filled import mark, marked_revision
 from devstack.places import home_of_data, private_home, private_home_path, readable_copy
 from devstack.plan import CannotStart, make_plan
-from devstack.stack import Stack, remove_data
+from devstack.stack import DEMO_EMAILS, Stack, remove_data
 from tests.conftest import ROOT, Servers
 
 
@@ -106,3 +107,17 @@ def test_a_schema_taken_back_is_made_again(servers: Servers, monkeypatch: pytest
     assert done == ["servers"]
     stack._start_filled_servers("another")
     assert done == ["servers", "servers", "filled"]
+
+
+def test_production_refuses_data_with_demo_accounts(servers: Servers, tmp_path: Path) -> None:
+    url = servers.new_database().owner_url
+    stack = Stack(make_plan(ROOT, state=tmp_path, environment={"DATABASE_URL": url}))
+    stack.postgres = servers.stack.postgres
+    stack._refuse_demo_accounts()
+    stack.sql("INSERT INTO students (email, password_hash) VALUES ('Admin@example.com', '-'), ('ada@example.com', '-')")
+    with pytest.raises(CannotStart, match=r"the demo accounts Admin@example\.com can still sign in"):
+        stack._refuse_demo_accounts()
+
+
+def test_the_demo_accounts_are_those_that_core_makes() -> None:
+    assert [account.email for account in ACCOUNTS] == list(DEMO_EMAILS)
