@@ -17,7 +17,8 @@ DATABASE = "course_companion"
 OWNER_ROLE = "course_owner"
 HIGHEST_BASE_PORT = 55_000  # SeaweedFS takes each of its ports plus 10,000 as well
 GRPC_OFFSET = 10_000
-PLACEHOLDERS = ("your", "changeme", "change-me", "placeholder", "sk-ant-...", "sk-ant-your", "<")
+# As the services have them: what they count as unset is unset here too.
+PLACEHOLDERS = ("your-", "your_", "changeme", "change-me", "change_me", "placeholder", "replace", "example", "xxx", "<")
 
 
 class CannotStart(Exception):
@@ -104,8 +105,7 @@ class Plan:
     @property
     def simulated_model(self) -> bool:
         """Whether the simulator stands in for the provider: no usable key is set."""
-        key = (self.setting("ANTHROPIC_API_KEY") or "").lower()
-        return not key or key.startswith(PLACEHOLDERS)
+        return is_placeholder(self.setting("ANTHROPIC_API_KEY") or "")
 
     @property
     def database_url(self) -> str:
@@ -157,6 +157,12 @@ class ServiceLogin:
 CORE_LOGIN = ServiceLogin("core_service", "CORE_DATABASE_URL", "core_password")
 INTELLIGENCE_LOGIN = ServiceLogin("intelligence_service", "INTELLIGENCE_DATABASE_URL", "intelligence_password")
 SERVICE_LOGINS = (CORE_LOGIN, INTELLIGENCE_LOGIN)
+
+
+def is_placeholder(secret: str) -> bool:
+    """Whether a secret is only a hint at what to fill in; nothing at all counts as one."""
+    lowered = secret.strip().lower()
+    return not lowered or lowered.startswith(PLACEHOLDERS) or lowered.endswith(("...", "-here"))
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -232,6 +238,8 @@ def port_in_use(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError:
+            raise CannotStart(f"Port {port} is for root only: choose one from 1024 on.") from None
         except OSError:
             return True
     return False

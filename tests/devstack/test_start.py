@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import typer
 
+import core.settings
+import intelligence.settings
+from devstack import plan as plan_module
 from devstack import services
 from devstack.commands import one_clear_line, table
 from devstack.places import free_space, private_home, private_home_path
@@ -67,11 +70,29 @@ def test_real_servers_are_used_where_they_are_named(tmp_path: Path) -> None:
     assert plan.s3_endpoint == "https://r2.example"
 
 
-@pytest.mark.parametrize("key", ["", "your-key-here", "sk-ant-...", "changeme"])
+@pytest.mark.parametrize(
+    "key", ["", "your-key-here", "sk-ant-api03-...", "changeme", "xxx", "replace-me", "example-key"]
+)
 def test_a_placeholder_key_counts_as_none(tmp_path: Path, key: str) -> None:
     plan = make_plan(ROOT, state=tmp_path, environment={"ANTHROPIC_API_KEY": key})
     assert plan.simulated_model
     assert "simulated" in table(plan)
+
+
+def test_a_placeholder_is_the_same_here_as_in_the_services() -> None:
+    assert plan_module.PLACEHOLDERS == core.settings.PLACEHOLDERS == intelligence.settings.PLACEHOLDERS
+    for key in (*plan_module.PLACEHOLDERS, " ", "Some...", "key-here", "sk-ant-api03-realistic", "unexampled"):
+        assert plan_module.is_placeholder(key) == intelligence.settings.is_placeholder(key), key
+
+
+def test_a_port_that_only_root_may_take_is_not_called_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(socket.socket):
+        def bind(self, _address: object) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket, "socket", Refused)
+    with pytest.raises(CannotStart, match="Port 80 is for root only"):
+        plan_module.port_in_use(80)
 
 
 def test_secrets_are_kept_and_only_for_their_owner(tmp_path: Path) -> None:
