@@ -48,7 +48,7 @@ down: install ## stop what `make up` started
 status: install ## what runs where
 	@$(STACK) status
 
-dev: install ## like run, and the services reload when their code changes
+dev: install ## like run, and the services (not the grading worker) reload when their code changes
 	@exec $(STACK) run --reload
 
 clean: install ## remove the local data: database, bucket, logs, secrets

@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Course Companion on one machine, from installed packages.",
 )
 ROOT = Path(__file__).resolve().parents[2]
+NOT_RELOADED = "The services reload when their code changes; the grading worker does not: start again for it."
 PICK_ACCESS = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
 STARTING = "It is still starting: make status shows when it is ready, make down stops it."
 
@@ -78,6 +79,8 @@ def serve(plan: Plan, lock: int | None = None) -> None:
             typer.echo(f"Ready after {time.monotonic() - began:.1f} s. {model_line(plan)}")
             typer.echo(table(plan))
             typer.echo("Ctrl-C stops everything; the data stay.")
+            if plan.reload:
+                typer.echo(NOT_RELOADED)
             stack.watch(stop)
         finally:
             typer.echo("Stopping.")
