@@ -23,7 +23,7 @@ endif
 UV := $(CURDIR)/.tools/bin/uv
 LOCKED := pyproject.toml uv.lock shared-schemas/pyproject.toml services/core/pyproject.toml \
 	services/intelligence/pyproject.toml chatgpt-app/pyproject.toml model-simulator/pyproject.toml devstack/pyproject.toml
-PURE := services/core/core/quizzes/answers.py,services/core/core/quizzes/criteria.py,services/core/core/quizzes/marking.py,services/core/core/quizzes/resemblance.py,services/core/core/quizzes/wording.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py
+PURE := services/core/core/quizzes/answers.py,services/core/core/quizzes/criteria.py,services/core/core/quizzes/marking.py,services/core/core/quizzes/resemblance.py,services/core/core/quizzes/verdicts.py,services/core/core/quizzes/wording.py,services/core/core/progress/streaks.py,services/core/core/tokens.py,services/core/core/publishing/compile.py,services/core/core/publishing/reading.py
 NODE_MODULES := tests/chatgpt/node_modules/.package-lock.json
 # A stamp says for which folder and interpreter its environments were made: once one of them is another, they are made anew.
 PLACE := $(CURDIR) $(realpath .tools/bin/python)
