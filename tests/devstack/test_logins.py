@@ -90,7 +90,10 @@ def test_a_password_goes_by_the_environment(url: str, place: str, password: str 
     assert without_password(url) == (place, {"PGPASSWORD": password} if password else {})
 
 
-def test_psql_for_people_shows_its_password_in_no_process_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_psql_for_people_shows_its_password_in_no_process_list(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Postgres, "prepare", lambda _plan: servers.stack.postgres)
     started: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr(os, "execve", lambda _program, arguments, told: started.append((arguments, told)))
     monkeypatch.setattr(commands, "_plan_for_commands", lambda: named(tmp_path, "postgresql://me:secret@db/course"))
