@@ -11,9 +11,11 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from core.app import create_app
+from core.auth import passwords
 from core.push import Push
 from core.settings import Settings
 from core.storage import LocalStorage
@@ -23,6 +25,8 @@ from tests.core.factories import write_course
 SECRET = "a-secret-that-only-tests-know-0123456789"
 SERVICE_TOKEN = "a-token-that-only-other-services-know-01"
 PASSWORD = "a long enough password"
+QUICK_HASHER = PasswordHasher(memory_cost=1024, time_cost=1, parallelism=1)
+QUICK_HASH_OF_NOBODY = QUICK_HASHER.hash(secrets.token_hex())
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,19 @@ class Student:
 
 
 SignUp = Callable[..., Awaitable[Student]]
+
+
+@pytest.fixture(autouse=True)
+def hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same argon2id with little memory: most of the work of making a student would be hashing its password."""
+    if "shipped_hashing" not in request.fixturenames:
+        monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
+        monkeypatch.setattr(passwords, "NOBODYS_HASH", QUICK_HASH_OF_NOBODY)
+
+
+@pytest.fixture
+def shipped_hashing() -> None:
+    """For tests of what a hash costs: passwords are hashed as in production."""
 
 
 @pytest.fixture(scope="session")

@@ -190,6 +190,7 @@ async def test_the_profile_can_change(client: httpx.AsyncClient, sign_up: SignUp
     assert refused.status_code == 422
 
 
+@pytest.mark.usefixtures("shipped_hashing")
 async def test_no_secret_is_stored_readable(owner: asyncpg.Connection, sign_up: SignUp) -> None:
     student = await sign_up()
     row = await owner.fetchrow("SELECT password_hash FROM students WHERE student_id = $1", student.student_id)
