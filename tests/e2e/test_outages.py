@@ -4,6 +4,7 @@ import os
 import signal
 from typing import Any
 
+from tests.crashes import leases_run_out
 from tests.live import GOOD_ANSWER, Live, eventually
 
 
@@ -62,6 +63,7 @@ def test_killing_the_worker_in_mid_grading_loses_nothing(live: Live) -> None:
         live.simulate(mode="tutor")
         worker.kill()
         worker.start()
+    leases_run_out(live)
     feedback = student.graded(submitted["submission_id"], 150)
     assert feedback["grading_status"] == "completed"
     assert student.quota()["assessments"]["used"] == 1

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tests.crashes import crash
+from tests.crashes import crash, leases_run_out
 from tests.e2e.proofs.books import Witness, books_balance, nothing_open
 from tests.e2e.proofs.load import Life, Load
 from tests.live import Live, eventually
@@ -66,19 +66,6 @@ def settle(live: Live, load: Load, witness: Witness, *, hurry: bool) -> None:
         return
     eventually(load.over, "everybody's last answer", 330)
     eventually(partial(nothing_open, live), "the sweeper to settle what the kills left open", 180)
-
-
-def leases_run_out(live: Live) -> bool:
-    """End the leases of the dead, and those of the living with them: the work is then taken up again or swept. True.
-
-    Who is still at work finds that it was, and its result is dropped or accepted once: that is what leases are for.
-    """
-    live.stack.sql("UPDATE llm_usage_logs SET lease_until = now() WHERE outcome = 'open'")
-    live.stack.sql("UPDATE llm_reservations SET lease_until = now() WHERE state = 'open' AND lease_until IS NOT NULL")
-    live.stack.sql("UPDATE intelligence_idempotency_keys SET lease_until = now() WHERE status_code IS NULL")
-    live.stack.sql("UPDATE assessment_submissions SET lease_until = now() WHERE grading_status = 'processing'")
-    time.sleep(2)
-    return True
 
 
 def told_the_truth(live: Live, life: Life) -> None:
