@@ -40,7 +40,7 @@ async def test_every_revision_goes_down_and_up_again(servers: Servers) -> None:
         assert await tables(connection) <= {"alembic_version"}
         for revision in REVISIONS:
             servers.stack.alembic_on(database.owner_url, "upgrade", revision)
-            assert revision in servers.stack.alembic_on(database.owner_url, "current")
+            assert await connection.fetchval("SELECT version_num FROM alembic_version") == revision
         servers.stack.alembic_on(database.owner_url, "upgrade", "head")
         assert await schema(connection) == described
     finally:
