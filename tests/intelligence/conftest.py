@@ -13,7 +13,7 @@ from intelligence import background, cache, core_client, database, llm
 from intelligence.settings import get_settings
 from intelligence.usage import metering
 from tests.conftest import Database
-from tests.intelligence.support import SERVICE_TOKEN, FakeCore, ScriptedProvider, served
+from tests.intelligence.support import SERVICE_TOKEN, FakeCore, ScriptedProvider, browser_of, served
 
 Configure = Callable[..., Awaitable[None]]
 MakeStudent = Callable[[], Awaitable[UUID]]
@@ -127,7 +127,7 @@ async def client(fake_core: FakeCore) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service behind a socket."""
     from intelligence.app import create_app
 
-    async with served(create_app()) as url, httpx.AsyncClient(base_url=url, timeout=30) as browser:
+    async with served(create_app()) as url, browser_of(url) as browser:
         yield browser
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+import httpx
 import uvicorn
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -38,6 +39,11 @@ async def served(app: Any) -> AsyncIterator[str]:
         server.should_exit = True
         await serving
         listener.close()
+
+
+def browser_of(url: str) -> httpx.AsyncClient:
+    """A client of a server on this machine. It loads no certificates: that would take longer than most tests do."""
+    return httpx.AsyncClient(base_url=url, timeout=30, verify=False)
 
 
 @dataclass

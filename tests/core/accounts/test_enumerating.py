@@ -48,6 +48,7 @@ def statements(house: House) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
+@pytest.mark.usefixtures("shipped_hashing")
 @pytest.mark.parametrize(("path", "hashed"), [("/login", 1), ("/password/forgot", 0)])
 async def test_nobody_costs_as_much_as_somebody(
     house: House, monkeypatch: pytest.MonkeyPatch, path: str, hashed: int

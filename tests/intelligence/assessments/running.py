@@ -28,7 +28,7 @@ from intelligence.usage import metering
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot, QuizAttemptFacts
 from tests.conftest import Database
-from tests.intelligence.support import SERVICE_TOKEN, served
+from tests.intelligence.support import SERVICE_TOKEN, browser_of, served
 from tests.simulator.running import ROOT, Simulator
 
 T = TypeVar("T")
@@ -236,7 +236,7 @@ async def running_intelligence(
         await forget_everything()
         from intelligence.app import create_app
 
-        async with served(create_app()) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with served(create_app()) as url, browser_of(url) as client:
             yield World(core, simulator, database, client)
         await forget_everything()
 
