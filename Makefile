@@ -31,7 +31,7 @@ outdated = $(if $(findstring <$(PLACE)>,<$(file <$(1))>),,FORCE)
 STAMP = @echo "$(CURDIR) $$(realpath .tools/bin/python)" >$@
 STACK := .venvs/stack/bin/python -m devstack
 
-.PHONY: help run up down status dev clean install test check prove bench eval-grading eval-marking lock FORCE
+.PHONY: help run up down status dev clean install test suite check lint types prove bench eval-grading eval-marking lock FORCE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -57,16 +57,23 @@ clean: install ## remove the local data: database, bucket, logs, secrets
 install: .venvs/.installed ## the services' environments, each its own, below this folder
 
 test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (about 11 minutes on two cores)
-	@$(MAKE) check
-	@.venv/bin/python -m pytest -m "not prove" -n 3 --dist loadgroup --cov --cov-report= -q --durations=15
+	@$(MAKE) lint
+	@$(MAKE) -j2 types suite # the first check of types takes most of a minute, on one core
 	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*'
 	@.venv/bin/coverage report --fail-under=90 --include='$(PURE)'
 
-check: .venv/.installed ## lint, types and import rules only
+suite: .venv/.installed install $(NODE_MODULES)
+	@.venv/bin/python -m pytest -m "not prove" -n 3 --dist loadgroup --no-loadscope-reorder --cov --cov-report= -q --durations=15
+
+check: lint types ## lint, types and import rules only
+
+lint: .venv/.installed
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+types: .venv/.installed
+	@.venv/bin/mypy
 
 prove: .venv/.installed install ## the long proofs: crashes, floods, races at full size
 	@.venv/bin/python -m pytest -m prove -q

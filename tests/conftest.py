@@ -16,14 +16,36 @@ from devstack.stack import Stack, remove_data
 from tests.live import Live
 
 ROOT = Path(__file__).resolve().parents[1]
+# They take longest though they hold few tests: begun last, one of them would go on alone while the other workers rest.
+BEGIN_WITH = ("live", "intelligence/test_commands.py", "test_phase_isolation.py", "intelligence/proofs/test_limits.py")
+# Where the code runs whose coverage `make test` asks for. Elsewhere tracing every call would only take its time.
+MEASURED = ("core", "intelligence", "services", "evals", "contracts")
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs all that needs the whole system, so that it is started once; the rest is shared out by file."""
     for item in items:
-        needs_all = "live" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("live" if needs_all else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        if not any(item.path.is_relative_to(ROOT / "tests" / name) for name in MEASURED):
+            item.add_marker(pytest.mark.no_cover)
+
+
+def group_of(item: pytest.Item) -> str:
+    return "live" if "live" in getattr(item, "fixturenames", ()) else str(item.path)
+
+
+@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)  # after the shuffle, which stays within groups
+def pytest_longest_groups_first(items: list[pytest.Item]) -> None:
+    """Begin with the groups that take longest, then with those of many tests, so that no worker goes on alone."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(group_of(item), []).append(item)
+
+    def place(group: str) -> tuple[bool, int]:
+        return not group.endswith(BEGIN_WITH), -len(groups[group])
+
+    items[:] = [item for group in sorted(groups, key=place) for item in groups[group]]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
