@@ -107,6 +107,11 @@ def said(text: str, shown: Shown) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=content)
 
 
+def counted(count: int, word: str) -> str:
+    """The number with its noun: 1 day, 2 days."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def once(*words: object) -> str:
     """An Idempotency-Key made of what is asked for: the same call again has no second effect."""
     canonical = json.dumps(words, sort_keys=True, separators=(",", ":"), default=str)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chatgpt_app.errors import Refused, SignedOut, Unreachable
+from chatgpt_app.tooling import counted
 from chatgpt_app.wording import explain
 
 SELLING = {"upgrade_url": "https://course.example/upgrade", "pricing": {"monthly": 9.99}}
@@ -52,3 +53,8 @@ def test_what_is_cut_off_or_signed_out_says_so() -> None:
     assert "try again" in explain(Unreachable("/api/v1/chapters"))
     assert "/api" not in explain(Unreachable("/api/v1/chapters"))
     assert "connect it again" in explain(SignedOut())
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])
+def test_one_of_something_is_not_called_many(count: int, said: str) -> None:
+    assert counted(count, "step") == said

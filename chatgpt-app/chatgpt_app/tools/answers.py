@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
 from chatgpt_app.following import followed
-from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, once, said
+from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
 from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
     Feedback,
@@ -102,7 +102,7 @@ async def list_open_questions(
     ]
     if not shown:
         raise NothingThere("There are no open questions there. Call it without a chapter to see all of them.")
-    lines = [f"- {q.question_id}: {q.text} ({q.words}, {q.attempts_left} attempts left)" for q in shown]
+    lines = [f"- {q.question_id}: {q.text} ({q.words}, {counted(q.attempts_left, 'attempt')} left)" for q in shown]
     return said("Open questions:\n" + "\n".join(lines), OpenQuestions(questions=shown))
 
 
@@ -144,7 +144,7 @@ async def submit_answer(
         ready_in_seconds=receipt.estimated_completion_seconds,
     )
     soon = f"Feedback comes in about {shown.ready_in_seconds} seconds: get_feedback."
-    return said(f"Handed in as attempt {shown.attempt}; {shown.attempts_left} are left. {soon}", shown)
+    return said(f"Handed in as attempt {shown.attempt}; {shown.attempts_left} left. {soon}", shown)
 
 
 @course_tool(

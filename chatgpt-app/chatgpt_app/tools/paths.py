@@ -1,5 +1,6 @@
 """The personal learning path: the current one, a new one when asked for, and ticking steps off."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -9,9 +10,9 @@ from pydantic import Field, TypeAdapter
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere, Refused
 from chatgpt_app.following import followed
-from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, once, said
+from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
 from chatgpt_app.tools.chapters import ChapterId, SectionId
-from shared_schemas.chapters import ChapterList
+from shared_schemas.chapters import ChapterDetail, ChapterList
 from shared_schemas.paths import (
     AdaptivePath,
     AdaptivePaths,
@@ -27,6 +28,8 @@ JUST_MADE = timedelta(minutes=2)
 MAKING = {"queued": "Waiting for the tutor", "analysing": "Thinking about your next steps"}
 STILL_MAKING = "Your path is still being made. get_learning_path shows it in a moment."
 PATH: TypeAdapter[AdaptivePath] = TypeAdapter(AdaptivePath)
+# By the ids of a chapter and a section of it: what both are called.
+Titles = dict[tuple[str, str], tuple[str, str]]
 
 
 class PathStep(Shown):
@@ -35,6 +38,7 @@ class PathStep(Shown):
     chapter_id: str
     section_id: str
     chapter_title: str
+    section_title: str
     reason: str
     impact: Literal["high", "medium", "low"]
     minutes: int
@@ -75,7 +79,9 @@ async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]
     path = await _newest(learner)
     if path is None:
         raise NothingThere("You have no learning path yet. After two quizzes, create_learning_path can make you one.")
-    shown = _shown(path, await _titles(learner), completed=path.progress.completed_recommendations)
+    shown = _shown(
+        path, await _titles(learner, path.recommendations), completed=path.progress.completed_recommendations
+    )
     return said(_words(shown), shown)
 
 
@@ -97,7 +103,8 @@ async def create_learning_path(
     learner = learner_of(ctx)
     newest = await _newest(learner)
     if newest is not None and datetime.now(UTC) - newest.generated_at < JUST_MADE:
-        shown = _shown(newest, await _titles(learner), completed=newest.progress.completed_recommendations)
+        titles = await _titles(learner, newest.recommendations)
+        shown = _shown(newest, titles, completed=newest.progress.completed_recommendations)
         return said(_words(shown), shown)
     path = await followed(
         ctx,
@@ -109,7 +116,7 @@ async def create_learning_path(
         body=PathRequest(force_refresh=fresh, include_reasoning=True),
         key=once("path", fresh, newest.path_id if newest else None),
     )
-    shown = _shown(path, await _titles(learner), completed=0)
+    shown = _shown(path, await _titles(learner, path.recommendations), completed=0)
     return said(_words(shown), shown)
 
 
@@ -138,15 +145,20 @@ async def complete_recommendation(
             raise
         steps = ", ".join(f"{one.chapter_id}/{one.section_id}" for one in path.recommendations)
         raise NothingThere(f"That section is no step of the current path. Its steps are: {steps}.") from error
-    coming = done.next_recommendation and _step(done.next_recommendation, await _titles(learner))
+    coming = done.next_recommendation
+    next_step = _step(coming, await _titles(learner, [coming])) if coming else None
     shown = StepDone(
         completed_steps=done.completed_recommendations,
         total_steps=done.total_recommendations,
         percent=done.completion_percentage,
-        next_step=coming,
+        next_step=next_step,
     )
-    after = f" Next: {coming.chapter_title}, {coming.section_id}." if coming else " The path is complete."
-    return said(f"{shown.completed_steps} of {shown.total_steps} steps are done.{after}", shown)
+    after = (
+        f" Next: {next_step.section_title} ({next_step.chapter_id}/{next_step.section_id})."
+        if next_step
+        else " The path is complete."
+    )
+    return said(f"{shown.completed_steps} of {counted(shown.total_steps, 'step')} done.{after}", shown)
 
 
 async def _newest(learner: Learner) -> AdaptivePathWithProgress | None:
@@ -154,23 +166,47 @@ async def _newest(learner: Learner) -> AdaptivePathWithProgress | None:
     return found.paths[0] if found.paths else None
 
 
-async def _titles(learner: Learner) -> dict[str, str]:
-    course = await learner.get("/api/v1/chapters", ChapterList)
-    return {chapter.chapter_id: chapter.title for chapter in course.chapters}
+async def _titles(learner: Learner, steps: list[Recommendation]) -> Titles:
+    """What chapter and section of each step are called. A chapter that is not open any more keeps its sections' ids."""
+    wanted = sorted({one.chapter_id for one in steps})
+    course, chapters = await asyncio.gather(
+        learner.get("/api/v1/chapters", ChapterList),
+        asyncio.gather(*(_sections(learner, chapter_id) for chapter_id in wanted)),
+    )
+    called = {chapter.chapter_id: chapter.title for chapter in course.chapters}
+    sections = dict(zip(wanted, chapters, strict=True))
+    return {
+        (one.chapter_id, one.section_id): (
+            called.get(one.chapter_id, one.chapter_id),
+            sections[one.chapter_id].get(one.section_id, one.section_id),
+        )
+        for one in steps
+    }
 
 
-def _step(one: Recommendation, titles: dict[str, str]) -> PathStep:
+async def _sections(learner: Learner, chapter_id: str) -> dict[str, str]:
+    """The titles of a chapter's sections; none where the learner may not open it."""
+    try:
+        chapter = await learner.get(f"/api/v1/chapters/{chapter_id}", ChapterDetail)
+    except Refused:
+        return {}
+    return {section.section_id: section.title for section in chapter.sections}
+
+
+def _step(one: Recommendation, titles: Titles) -> PathStep:
+    chapter_title, section_title = titles[one.chapter_id, one.section_id]
     return PathStep(
         chapter_id=one.chapter_id,
         section_id=one.section_id,
-        chapter_title=titles.get(one.chapter_id, one.chapter_id),
+        chapter_title=chapter_title,
+        section_title=section_title,
         reason=one.reason,
         impact=one.estimated_impact,
         minutes=one.estimated_time_minutes,
     )
 
 
-def _shown(path: AdaptivePath, titles: dict[str, str], *, completed: int) -> LearningPath:
+def _shown(path: AdaptivePath, titles: Titles, *, completed: int) -> LearningPath:
     return LearningPath(
         status=path.status,
         steps=[_step(one, titles) for one in sorted(path.recommendations, key=lambda one: one.priority)],
@@ -182,9 +218,9 @@ def _shown(path: AdaptivePath, titles: dict[str, str], *, completed: int) -> Lea
 
 def _words(path: LearningPath) -> str:
     lines = [
-        f"{number}. {step.chapter_title}, {step.section_id} ({step.chapter_id}), {step.minutes} min: {step.reason}"
+        f"{number}. {step.section_title} ({step.chapter_id}/{step.section_id}), {step.minutes} min: {step.reason}"
         for number, step in enumerate(path.steps, start=1)
     ]
-    head = f"Your learning path ({path.completed_steps} of {len(path.steps)} steps done"
+    head = f"Your learning path ({path.completed_steps} of {counted(len(path.steps), 'step')} done"
     head += "):" if path.status == "active" else f"; {path.status}):"
     return "\n".join([head, *lines, *([path.reasoning] if path.reasoning else [])])

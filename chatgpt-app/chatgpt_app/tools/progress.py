@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
 
-from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, said
+from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, said
 from chatgpt_app.tools.chapters import ChapterId, SectionId
 from shared_schemas.progress import Milestones, Progress, ProgressUpdate, ProgressUpdated, Streaks
 
@@ -95,7 +95,8 @@ async def get_progress(ctx: Ctx) -> Annotated[CallToolResult, ProgressPage]:
     )
     where = f" Go on with {page.go_on_chapter}" if page.go_on_chapter else ""
     where += f", section {page.go_on_section}." if page.go_on_section else ", its quiz." if where else ""
-    done = f"{page.percent} % of the course, {page.completed_chapters} of {page.total_chapters} chapters completed."
+    done = f"{page.percent} % of the course, {page.completed_chapters} of "
+    done += f"{counted(page.total_chapters, 'chapter')} completed."
     return said(f"{done}{where} {_days(page.streak)}", page)
 
 
@@ -121,7 +122,9 @@ async def update_progress(
         milestones=state.milestones_reached,
     )
     reached = f" Milestone: {', '.join(shown.milestones)}." if shown.milestones else ""
-    return said(f"Read: {shown.read_sections} of {shown.total_sections} sections of {state.title}.{reached}", shown)
+    return said(
+        f"Read: {shown.read_sections} of {counted(shown.total_sections, 'section')} of {state.title}.{reached}", shown
+    )
 
 
 @course_tool(
@@ -156,6 +159,5 @@ def _goal(milestones: Milestones) -> NextGoal | None:
 
 
 def _days(streak: StreakPage) -> str:
-    days = "1 day" if streak.current == 1 else f"{streak.current} days"
     active = f"active on {sum(streak.calendar)} of the last {len(streak.calendar)}"
-    return f"Streak: {days} (longest {streak.longest}), {active}."
+    return f"Streak: {counted(streak.current, 'day')} (longest {streak.longest}), {active}."

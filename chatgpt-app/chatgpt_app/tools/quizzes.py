@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
-from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, once, said
+from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
 from shared_schemas.quizzes import Answer, QuizAttempt, QuizPaper, QuizSubmission
 
 QuizId = Annotated[str, Field(max_length=80, description="A quiz's id as get_chapter shows it, e.g. 01-intro-quiz")]
@@ -146,7 +146,7 @@ async def answer_question(
     left = [one for one in order if one not in answers]
     if left:
         step = Step(quiz_id=quiz_id, answered=len(order) - len(left), total=len(order), next_question=left[0])
-        return said(f"Noted. {step.answered} of {step.total} questions are answered.", step)
+        return said(f"Noted. {step.answered} of {counted(step.total, 'question')} answered.", step)
     result = await _submit(learner, quiz_id, answers)
     return said(_verdict(result), Step(quiz_id=quiz_id, answered=len(order), total=len(order), result=result))
 

@@ -92,7 +92,9 @@ const button = (text, work, properties) => h("button", { type: "button", ...prop
   currentTarget.disabled = true;
   try { await work(); } catch (error) { trouble(error.message); } finally { currentTarget.disabled = false; }
 } }, text);
-const bar = (percent, label) => svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${percent} %` },
-  svg("rect", { width: percent, height: 8, fill: "var(--accent)" }));
+const bar = (share, label) => svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${percent(share)}` },
+  svg("rect", { width: share, height: 8, fill: "var(--accent)" }));
 const minutes = (count) => `${count} min`;
+const percent = (count) => `${count}\u00a0%`; // never torn from its sign
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const STATUS = { not_started: "Not started", in_progress: "In progress", completed: "Completed" };

@@ -1,12 +1,12 @@
 host.start("feedback", (graded) => {
   const list = (title, points) => points.length > 0 && [h("h2", {}, title), h("ul", {}, points.map((point) => h("li", {}, point)))];
   const earned = (one) => Math.round(100 * one.points / one.out_of);
-  show(h("h1", {}, `${graded.score} of 10`), bar(Math.round(10 * graded.score), "Score"),
+  show(h("h1", {}, `${graded.score} of 10 points`), bar(Math.round(10 * graded.score), "Score"),
     graded.off_topic && h("p", { class: "bad" }, "This answered another question."),
     h("p", {}, graded.summary), list("What was good", graded.strengths), list("What would make it better", graded.improvements),
     h("h2", {}, "By criterion"),
     h("ul", { class: "plain" }, graded.criteria.map((one) => h("li", { class: "box" },
-      h("div", { class: "row ends" }, h("strong", {}, one.criterion), h("span", { class: "quiet" }, `${one.points} of ${one.out_of}`)),
+      h("div", { class: "row ends" }, h("strong", {}, one.criterion), h("span", { class: "quiet" }, `${one.points} of ${counted(one.out_of, "point")}`)),
       bar(earned(one), one.criterion), one.quote && h("blockquote", {}, `“${one.quote}”`), h("p", { class: "quiet" }, one.why)))),
     button("Work on it with me", () => host.say("Help me improve this answer without writing it for me."), { class: "main" }));
   host.know({ question_id: graded.question_id, score: graded.score, improvements: graded.improvements });

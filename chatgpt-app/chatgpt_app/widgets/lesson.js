@@ -1,6 +1,6 @@
 host.start("lesson", (chapter) => {
   const read = (section) => host.say(`Read the section “${section.title}” of chapter ${chapter.number} with me.`);
-  show(h("p", { class: "quiet" }, `Chapter ${chapter.number}, ${minutes(chapter.minutes)}, ${STATUS[chapter.status] ?? ""}`),
+  show(h("p", { class: "quiet" }, [`Chapter ${chapter.number}`, minutes(chapter.minutes), STATUS[chapter.status]].filter(Boolean).join(" · ")),
     h("h1", {}, chapter.title), h("p", {}, chapter.subtitle),
     h("h2", {}, "You will learn to"), h("ul", {}, chapter.learning_objectives.map((goal) => h("li", {}, goal))),
     h("h2", {}, "Sections"),

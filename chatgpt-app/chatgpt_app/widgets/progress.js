@@ -8,15 +8,15 @@ function calendar(days) {
 host.start("progress", (page) => {
   const { streak } = page;
   const goal = streak.next_goal;
-  show(h("h1", {}, `${page.percent} % of the course`), bar(page.percent, "Course"),
-    h("p", { class: "quiet" }, `${page.completed_chapters} of ${page.total_chapters} chapters completed`),
+  show(h("h1", {}, `${percent(page.percent)} of the course`), bar(page.percent, "Course"),
+    h("p", { class: "quiet" }, `${page.completed_chapters} of ${counted(page.total_chapters, "chapter")} completed`),
     h("ul", { class: "plain" }, page.chapters.map((chapter) => h("li", {},
       h("div", { class: "row ends" }, h("span", {}, chapter.title),
-        h("span", { class: "quiet" }, chapter.quiz_score != null ? `${chapter.percent} %, quiz ${chapter.quiz_score} %` : `${chapter.percent} %`)),
+        h("span", { class: "quiet" }, chapter.quiz_score != null ? `${percent(chapter.percent)} · quiz ${percent(chapter.quiz_score)}` : percent(chapter.percent))),
       bar(chapter.percent, chapter.title)))),
-    h("div", { class: "box row" }, calendar(streak.calendar),
-      h("div", { style: "flex: 1 1 14rem" }, h("h2", {}, `Streak: ${streak.current} ${streak.current === 1 ? "day" : "days"}`),
-        h("p", { class: "quiet" }, `Longest: ${streak.longest}`), h("p", {}, streak.encouragement),
-        goal && h("p", { class: "quiet" }, `Next: ${goal.description} (${goal.current} of ${goal.target})`))),
+    h("div", { class: "box row" }, h("div", {}, calendar(streak.calendar), h("p", { class: "quiet" }, `The last ${counted(streak.calendar.length, "day")}`)),
+      h("div", { style: "flex: 1 1 14rem" }, h("h2", {}, `Streak: ${counted(streak.current, "day")}`),
+        h("p", { class: "quiet" }, `Longest: ${counted(streak.longest, "day")}`), h("p", {}, streak.encouragement),
+        goal && h("p", { class: "quiet" }, `Next: ${goal.description.replace(/\.$/, "")} (${goal.current} of ${goal.target})`))),
     page.go_on_chapter && button("Go on where I stopped", () => host.say("Go on where I stopped."), { class: "main" }));
 });

@@ -23,7 +23,7 @@ function ask() {
   const legend = h("legend", { tabindex: -1 }, question.text);
   const form = h("form", { onsubmit: (event) => { event.preventDefault(); onward.click(); } }, h("fieldset", {}, legend, choices(question)));
   const onward = button(place + 1 < total ? "Next" : "Hand in", () => next(question, form), { class: "main" });
-  show(h("p", { class: "quiet" }, `${paper.title}: question ${place + 1} of ${total}`), bar(Math.round(100 * place / total), "Answered"), form,
+  show(h("p", { class: "quiet" }, `Question ${place + 1} of ${total} · ${paper.title}`), bar(Math.round(100 * place / total), "Answered"), form,
     h("div", { class: "row" }, onward, place > 0 && button("Back", () => { place -= 1; ask(); })));
   if (place > 0) legend.focus();
   announce(`Question ${place + 1} of ${total}`);
@@ -36,15 +36,19 @@ async function next(question, form) {
   place = place + 1 < paper.questions.length ? place + 1 : paper.questions.findIndex((one) => one.question_id === step.next_question);
   ask();
 }
+function verdict(one) {
+  if (one.correct) return "Right";
+  return one.score > 0 ? `Partly right: ${one.score} of ${counted(one.max_score, "point")}` : "Not right";
+}
 function finish(result) {
-  const title = h("h1", { tabindex: -1 }, result.passed ? `Passed with ${result.score} %` : `${result.score} %: not passed yet`);
+  const title = h("h1", { tabindex: -1 }, result.passed ? `Passed with ${percent(result.score)}` : `${percent(result.score)}: not passed yet`);
   const asked = new Map(paper.questions.map((question) => [question.question_id, question.text]));
   show(title, bar(result.score, "Score"),
-    h("p", { class: "quiet" }, `${result.correct} of ${result.total} right, ${result.passing_score} % to pass, best ${result.best_score} %`),
+    h("p", { class: "quiet" }, `${result.correct} of ${result.total} right · ${percent(result.passing_score)} to pass · best ${percent(result.best_score)}`),
     result.review.length > 0 && h("p", {}, `Read again: ${result.review.join("; ")}.`),
-    h("ol", {}, result.questions.map((one) => h("li", {}, asked.get(one.question_id), " ",
-      h("span", { class: one.correct ? "good" : "bad" }, one.correct ? "Right." : "Not right."), " ",
-      h("span", { class: "quiet" }, [one.feedback, one.explanation].filter(Boolean).join(" "))))),
+    h("ol", {}, result.questions.map((one) => h("li", {}, asked.get(one.question_id),
+      h("div", { class: one.correct ? "good" : "bad" }, verdict(one)),
+      h("p", { class: "quiet" }, [one.feedback, one.explanation].filter(Boolean).join(" "))))),
     h("div", { class: "row" },
       button("Talk it through", () => host.say("Talk me through what I got wrong in this quiz."), { class: "main" }),
       button("Try again", () => begin(paper))));

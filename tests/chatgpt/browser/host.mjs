@@ -4,12 +4,14 @@ import { AppBridge, PostMessageTransport } from "@modelcontextprotocol/ext-apps/
 const POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'none'";
 const CAN = { openLinks: {}, serverTools: {}, message: { text: {} }, updateModelContext: { structuredContent: {} } };
 
+let bridge, frame;
+const context = (theme, width) => ({ theme, locale: "en", displayMode: "inline", platform: "web", containerDimensions: { width, maxHeight: 5000 } });
+
 window.draw = ({ html, input, result }, theme, width) => new Promise((drawn) => {
-  const frame = Object.assign(document.createElement("iframe"), { width, height: 300 });
+  frame = Object.assign(document.createElement("iframe"), { width, height: 300 });
   frame.setAttribute("sandbox", "allow-scripts");
   document.body.replaceChildren(frame);
-  const hostContext = { theme, locale: "en", displayMode: "inline", platform: "web", containerDimensions: { width, maxHeight: 5000 } };
-  const bridge = new AppBridge(null, { name: "host", version: "1" }, CAN, { hostContext });
+  bridge = new AppBridge(null, { name: "host", version: "1" }, CAN, { hostContext: context(theme, width) });
   window.heard = { messages: [], contexts: [] };
   bridge.oncalltool = (params) => window.callTool(params);
   bridge.onmessage = async ({ content }) => { window.heard.messages.push(content[0].text); return {}; };
@@ -23,3 +25,9 @@ window.draw = ({ html, input, result }, theme, width) => new Promise((drawn) => 
   bridge.connect(new PostMessageTransport(frame.contentWindow, frame.contentWindow));
   frame.srcdoc = html.replace("<head>", `<head><meta http-equiv="Content-Security-Policy" content="${POLICY}">`);
 });
+
+// The person turns to another theme or another width while the widget stands there.
+window.change = (theme, width) => {
+  frame.width = width;
+  bridge.setHostContext(context(theme, width));
+};

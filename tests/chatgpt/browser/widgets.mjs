@@ -1,15 +1,14 @@
-// Draws every widget at three widths in both themes, and answers a quiz by keyboard. Reads what to draw from the file
+// Draws every widget, and what becomes of it, at three widths in both themes, and answers a quiz by keyboard. Reads what to draw from the file
 // that is named first, writes what it saw to the second and pictures into the folder named third.
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { launch } from "./chromium.mjs";
+import { look } from "./looking.mjs";
 
 const [given, seen, pictures] = process.argv.slice(2);
 const { widgets, address, token } = JSON.parse(readFileSync(given, "utf8"));
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const here = dirname(fileURLToPath(import.meta.url));
 const bundle = await build({ entryPoints: [join(here, "host.mjs")], bundle: true, write: false, format: "iife", logLevel: "error" });
 const report = { drawn: [], quiz: null, path: null };
@@ -41,19 +40,23 @@ async function draw(name, theme, width) {
   return frame;
 }
 
-for (const name of Object.keys(widgets)) {
-  for (const theme of ["light", "dark"]) {
+// The widget has heard of the theme, and the host of the widget's height.
+const settled = (frame, theme, width) => frame.waitForFunction(([wanted, wide]) => document.documentElement.style.colorScheme === wanted
+  && innerWidth === wide && innerHeight === Math.ceil(document.body.getBoundingClientRect().height), [theme, width]);
+async function keep(frame, name, theme, width) {
+  await settled(frame, theme, width);
+  await (await frame.frameElement()).screenshot({ path: join(pictures, `${name}-${theme}-${width}.png`) });
+  report.drawn.push({ name, theme, width, trouble, ...await look(frame) });
+}
+async function keepAll(frame, name) {
+  for (const theme of ["dark", "light"]) {
     for (const width of [375, 768, 1440]) {
-      const frame = await draw(name, theme, width);
-      await frame.evaluate(axe);
-      const { violations } = await frame.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa"] }));
-      const overflow = await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      await (await frame.frameElement()).screenshot({ path: join(pictures, `${name}-${theme}-${width}.png`) });
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
-      report.drawn.push({ name, theme, width, trouble, overflow, violations: found });
+      await page.evaluate((changed) => window.change(...changed), [theme, width]);
+      await keep(frame, name, theme, width);
     }
   }
 }
+for (const name of Object.keys(widgets)) await keepAll(await draw(name, "dark", 375), name);
 
 const focused = (frame) => frame.evaluate(() => document.activeElement?.tagName);
 async function answerByKeyboard() {
@@ -62,16 +65,22 @@ async function answerByKeyboard() {
   await page.keyboard.press("Enter");
   await frame.waitForSelector("[role=alert]");
   const refused = await frame.textContent("[role=alert]");
+  await keepAll(frame, "quiz-refused");
   await (await frame.$("input")).focus();
   for (let number = 1; ; number += 1) {
     const written = await frame.$("textarea");
+    if (written && number === 9) await keepAll(frame, "quiz-written");
     await (written ? page.keyboard.type("The examples it learned from have changed.") : page.keyboard.press("Space"));
     await page.keyboard.press("Tab");
     const status = await frame.textContent("#status");
     await page.keyboard.press("Enter");
     await frame.waitForFunction((before) => document.getElementById("status").textContent !== before, status);
-    if (await frame.$("h1")) return { refused, number, focus: await focused(frame), title: await frame.textContent("h1"),
-      status: await frame.textContent("#status"), calls: [...calls], trouble, heard: await page.evaluate(() => window.heard) };
+    if (await frame.$("h1")) {
+      const seen = { refused, number, focus: await focused(frame), title: await frame.textContent("h1"),
+        status: await frame.textContent("#status"), calls: [...calls], trouble, heard: await page.evaluate(() => window.heard) };
+      await keepAll(frame, "quiz-marked");
+      return seen;
+    }
     if (await focused(frame) !== "LEGEND") throw new Error(`the focus is on ${await focused(frame)}`);
     await page.keyboard.press("Tab");
   }
@@ -80,8 +89,9 @@ report.quiz = await answerByKeyboard();
 
 calls.length = 0;
 const path = await draw("path", "dark", 768);
-await path.click("button[aria-label^='Tick off']");
+await path.click("button[aria-label^='Mark as done']");
 await path.waitForSelector("span.good:text('Done')");
+await keepAll(path, "path-begun");
 report.path = { calls: [...calls], head: await path.textContent("main > p"), trouble };
 
 await browser.close();
