@@ -176,7 +176,7 @@ async def sign_up(asked: Form, visit: ThisVisit) -> Response:
     except ValidationError as error:
         return visit.show("sign_up.html", client, ticket, 422, problem=_in_words(error), **words)
     except (InvalidFields, AccountExists, TooManyAttempts) as error:
-        return visit.show("sign_up.html", client, ticket, error.status, problem=error.message, **words)
+        return visit.show("sign_up.html", client, ticket, error.status, problem=_sentence(error.message), **words)
     return await _signed_in(visit, client, ticket)
 
 
@@ -209,7 +209,7 @@ async def reset(asked: Form, visit: ThisVisit) -> Response:
     except ValidationError as error:
         return visit.show("reset.html", client, ticket, 422, problem=_in_words(error), **words)
     except (TokenRefused, InvalidFields, TooManyAttempts) as error:
-        return visit.show("reset.html", client, ticket, error.status, problem=error.message, **words)
+        return visit.show("reset.html", client, ticket, error.status, problem=_sentence(error.message), **words)
     return visit.show("sign_in.html", client, ticket, problem=None, email="", notice="Your password is changed.")
 
 
@@ -270,4 +270,9 @@ def _style() -> tuple[str, str]:
 def _in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     field = str(first["loc"][0]).replace("_", " ") if first["loc"] else "form"
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}"
+    return _sentence(f"{field}: {first['msg'].removeprefix('Value error, ')}")
+
+
+def _sentence(words: str) -> str:
+    """The words as a page says them: what begins with a field's name begins with a capital here."""
+    return words[:1].upper() + words[1:]
