@@ -24,33 +24,35 @@ def main() -> None:
 @app.command("kit")
 def make_kit(
     folder: Annotated[Path, typer.Argument(help="Where the kit is written; a .zip of it stands beside it.")],
+    demo_recording: Annotated[str, typer.Option(help="The https address of a recording that shows the app.")] = "",
 ) -> None:
     """Write what a plugin directory asks for; exits 1 when something is still missing. The services must be running."""
     settings = get_settings()
     try:
-        made = asyncio.run(_documents(settings))
+        made = asyncio.run(_documents(settings, demo_recording))
     except Unreachable as error:
         typer.secho(
             f"The services can not be reached at {settings.gateway_url}: {error}", err=True, fg=typer.colors.RED
         )
         raise typer.Exit(1) from None
-    for name, text in made.items():
+    for name, content in made.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as package:
-        for name, text in made.items():
-            package.writestr(name, text)
+        for name, content in made.items():
+            package.writestr(name, content)
     typer.echo(f"✓ {len(made)} files in {folder} and {folder.with_suffix('.zip').name}")
-    for problem in (problems := kit.missing(settings)):
+    for problem in (problems := kit.missing(settings, recording=demo_recording)):
         typer.secho(f"Before you hand it in: {problem}.", err=True, fg=typer.colors.YELLOW)
     raise typer.Exit(1 if problems else 0)
 
 
-async def _documents(settings: Settings) -> dict[str, str]:
+async def _documents(settings: Settings, recording: str) -> dict[str, bytes]:
     doors = Doors(settings)
     try:
         specifications = [await doors.specification(f"/api/{v}/openapi.json") for v in ("v1", "v2")]
     finally:
         await doors.close()
-    return kit.documents(settings, await CourseServer(settings).list_tools(), specifications)
+    tools = await CourseServer(settings).list_tools()
+    return kit.documents(settings, tools, specifications, recording=recording)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ from typer.testing import CliRunner
 
 from chatgpt_app import kit
 from chatgpt_app.commands import app
-from chatgpt_app.kit import Case
+from chatgpt_app.kit import Case, artwork
 from chatgpt_app.settings import Settings, get_settings
 from tests.chatgpt.chat import app_token, chatting, public_url
+from tests.chatgpt.node import HERE, run_node
 from tests.live import Live
 
 PASSWORDS = {"premium@test.com": "premium123", "free@test.com": "password123"}
 LISTING = kit.listing()
+RECORDING = "https://course.example/recording.mp4"
+SIZES = {"logo.png": 512, "icon.png": 128}
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +33,11 @@ def made(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("PUBLIC_URL", public_url(live))
         patch.setenv("GATEWAY_URL", public_url(live))
         get_settings.cache_clear()
-        result = CliRunner().invoke(app, ["kit", str(folder)])
+        result = CliRunner().invoke(app, ["kit", str(folder), "--demo-recording", RECORDING])
     get_settings.cache_clear()
     assert result.exit_code == 1  # this address is not https, and nobody publishes it
     assert "PUBLIC_URL must be an https address" in result.stderr
+    assert "recording" not in result.stderr
     return folder
 
 
@@ -46,17 +52,34 @@ def test_plugin_and_server_are_described_as_the_format_asks(live: Live, made: Pa
     assert plugin.keys() <= {
         "$schema", "name", "version", "description", "author", "homepage", "license", "keywords", "extensions",
     }  # fmt: skip
+    openai = plugin["extensions"]["com.openai"]
+    listed = openai["interface"]
+    assert listed["developerName"] == plugin["author"]["name"]
+    assert listed["category"] == "Education & Research"
+    for page in ("privacyPolicyURL", "termsOfServiceURL", "supportURL"):
+        assert live.client.get(listed[page]).status_code == 200
+    assert openai["review"]["demo_recording_url"] == RECORDING
+    cases = openai["review"]["test_cases"]
+    assert [len(cases[kind]) for kind in ("positive", "negative")] == [5, 3]
+    assert openai["publication"]["release_notes"]
+    assert "test.com" not in json.dumps(plugin), "accounts of reviewers are told in the portal"
     [server] = read(made / "mcp.json")["mcpServers"].values()
     assert server == {"type": "streamable-http", "url": f"{public_url(live)}/mcp"}
     assert sorted(path.name for path in (made / "skills").iterdir()) == [
         "concept-explainer", "progress-motivator", "quiz-master", "socratic-tutor",
     ]  # fmt: skip
-    assert made.with_suffix(".zip").stat().st_size > 5_000
+    with zipfile.ZipFile(made.with_suffix(".zip")) as package:
+        packed = set(package.namelist())
+    assert packed == {str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()}
+    assert {listed[member].removeprefix("./") for member in ("logo", "composerIcon")} <= packed
 
 
 def test_the_listing_sells_nothing(made: Path) -> None:
     manifest = yaml.safe_load((made / "manifest.yaml").read_text())
     assert len(manifest["tools"]) == 20
+    for tool in manifest["tools"]:
+        assert tool["hints"].keys() == {"readOnlyHint", "destructiveHint", "openWorldHint"}
+        assert all(isinstance(hint["value"], bool) and hint["why"] for hint in tool["hints"].values())
     told = " ".join(
         [manifest["name"], manifest["short_description"], manifest["long_description"], *LISTING.starter_prompts]
     )
@@ -98,5 +121,50 @@ def test_nothing_is_missing_once_the_operator_has_said_who_publishes_it() -> Non
         support_email="help@course.example",
         openai_apps_challenge="proof",
     )
-    assert kit.missing(ready) == []
-    assert len(kit.missing(Settings(_env_file=None))) == 4
+    assert kit.missing(ready, recording=RECORDING) == []
+    assert len(kit.missing(Settings(_env_file=None))) == 5
+
+
+def png(width: int, height: int, more: bytes = b"") -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height) + more
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"assets/logo.png": None}, "assets/logo.png is missing"),
+        ({"assets/icon.png": None}, "assets/icon.png is missing"),
+        ({"assets/logo.png": b"<svg/>"}, "assets/logo.png is no PNG image"),
+        ({"assets/logo.png": png(512, 511)}, "assets/logo.png must be square, not 512 by 511 pixels"),
+        ({"assets/logo.png": png(255, 255)}, "assets/logo.png must have 256 to 4096 pixels a side, not 255"),
+        ({"assets/logo.png": png(4097, 4097)}, "assets/logo.png must have 256 to 4096 pixels a side, not 4097"),
+        ({"assets/icon.png": png(47, 47)}, "assets/icon.png must have 48 to 4096 pixels a side, not 47"),
+        ({"assets/icon.png": png(48, 48, bytes(5 * 1024**2))}, "assets/icon.png must not be larger than 5 MiB"),
+    ],
+)
+def test_a_picture_the_directory_would_refuse_is_named(changed: dict[str, bytes | None], said: str) -> None:
+    assert artwork.problems(artwork.assets()) == []
+    found = {**artwork.assets(), **changed}
+    assert artwork.problems({path: content for path, content in found.items() if content is not None}) == [said]
+
+
+def test_the_command_fails_for_a_picture_that_is_missing(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artwork, "FOLDER", tmp_path)
+    monkeypatch.setenv("GATEWAY_URL", public_url(live))
+    get_settings.cache_clear()
+    result = CliRunner().invoke(app, ["kit", str(tmp_path / "kit")])
+    get_settings.cache_clear()
+    assert result.exit_code == 1
+    assert "assets/logo.png is missing" in result.stderr
+
+
+async def test_the_pictures_are_what_was_drawn(tmp_path: Path) -> None:
+    drawn = HERE.parents[1] / "test-artifacts" / "artwork"
+    drawn.mkdir(parents=True, exist_ok=True)
+    folder, seen = Path(str(artwork.FOLDER)), tmp_path / "seen.json"
+    script = HERE / "browser" / "artwork.mjs"
+    code, output = await run_node(script, str(folder), json.dumps(SIZES), str(drawn), str(seen))
+    assert code == 0, output
+    assert all(difference <= 8 for difference in read(seen).values()), read(seen)
