@@ -4,12 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import httpx
+import jwt
 import pytest
 from mcp_authlab.cli import main as authlab
 
+from core.tokens import mint_access_token
 from devstack import services
 from devstack.gateway import servers
 from tests.chatgpt.chat import app_token, chatting, public_url
@@ -44,10 +48,40 @@ async def test_without_a_token_the_challenge_says_where_to_get_one(live: Live) -
     assert live.client.get("/.well-known/oauth-protected-resource/mcp").json()["resource"] == f"{public_url(live)}/mcp"
 
 
-async def test_a_token_for_the_api_is_not_one_for_the_app(live: Live, student: Student, token: str) -> None:
-    foreign = await post(live, student.token)
-    assert foreign.status_code == 401
-    assert 'error="invalid_token"' in foreign.headers["WWW-Authenticate"]
+def minted(
+    live: Live, token: str, *, age: timedelta = timedelta(0), audience: str | None = None, secret: str | None = None
+) -> str:
+    """A token of the same session as ``token``, as core would make it, but for what is given."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return mint_access_token(
+        student_id=UUID(claims["sub"]),
+        session_id=UUID(claims["sid"]),
+        secret=secret or live.stack.plan.secrets["jwt_secret_key"],
+        now=datetime.now(UTC) - age,
+        audience=audience or claims["aud"],
+    )
+
+
+async def test_no_other_token_opens_the_app(live: Live, student: Student, token: str) -> None:
+    assert (await post(live, minted(live, token))).status_code == 200
+    refused = {
+        "expired": minted(live, token, age=timedelta(hours=2)),
+        "for the API": student.token,
+        "for another resource": minted(live, token, audience="https://elsewhere.example/mcp"),
+        "for the resource with a slash": minted(live, token, audience=f"{public_url(live)}/mcp/"),
+        "signed by somebody else": minted(live, token, secret="a secret that is nobody's, 32 characters"),
+        "cut short": token[:-1],
+        "no token at all": "nothing",
+    }
+    metadata = f"{public_url(live)}/.well-known/oauth-protected-resource/mcp"
+    told = f'Bearer resource_metadata="{metadata}", scope="learn", error="invalid_token"'
+    for what, one in refused.items():
+        answer = await post(live, one)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, told), what
+        assert answer.json()["error"] == "invalid_token", what
+
+
+async def test_the_apps_token_does_not_open_the_api(live: Live, token: str) -> None:
     api = live.client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"})
     assert api.status_code == 401
 
