@@ -1,5 +1,5 @@
-// Draws every widget, and what becomes of it, at three widths in both themes, and answers a quiz by keyboard. Reads what to draw from the file
-// that is named first, writes what it saw to the second and pictures into the folder named third.
+// Draws every widget at three widths in both themes, and on a phone what becomes of it; answers a quiz by keyboard. Reads
+// what to draw from the file named first, writes what it saw to the second and pictures into the folder named third.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,15 +48,15 @@ async function keep(frame, name, theme, width) {
   await (await frame.frameElement()).screenshot({ path: join(pictures, `${name}-${theme}-${width}.png`) });
   report.drawn.push({ name, theme, width, trouble, ...await look(frame) });
 }
-async function keepAll(frame, name) {
+async function keepAll(frame, name, widths) {
   for (const theme of ["dark", "light"]) {
-    for (const width of [375, 768, 1440]) {
+    for (const width of widths) {
       await page.evaluate((changed) => window.change(...changed), [theme, width]);
       await keep(frame, name, theme, width);
     }
   }
 }
-for (const name of Object.keys(widgets)) await keepAll(await draw(name, "dark", 375), name);
+for (const name of Object.keys(widgets)) await keepAll(await draw(name, "dark", 375), name, [375, 768, 1440]);
 
 const focused = (frame) => frame.evaluate(() => document.activeElement?.tagName);
 async function answerByKeyboard() {
@@ -65,11 +65,11 @@ async function answerByKeyboard() {
   await page.keyboard.press("Enter");
   await frame.waitForSelector("[role=alert]");
   const refused = await frame.textContent("[role=alert]");
-  await keepAll(frame, "quiz-refused");
+  await keepAll(frame, "quiz-refused", [375]);
   await (await frame.$("input")).focus();
   for (let number = 1; ; number += 1) {
     const written = await frame.$("textarea");
-    if (written && number === 9) await keepAll(frame, "quiz-written");
+    if (written && number === 9) await keepAll(frame, "quiz-written", [375]);
     await (written ? page.keyboard.type("The examples it learned from have changed.") : page.keyboard.press("Space"));
     await page.keyboard.press("Tab");
     const status = await frame.textContent("#status");
@@ -78,7 +78,7 @@ async function answerByKeyboard() {
     if (await frame.$("h1")) {
       const seen = { refused, number, focus: await focused(frame), title: await frame.textContent("h1"),
         status: await frame.textContent("#status"), calls: [...calls], trouble, heard: await page.evaluate(() => window.heard) };
-      await keepAll(frame, "quiz-marked");
+      await keepAll(frame, "quiz-marked", [375]);
       return seen;
     }
     if (await focused(frame) !== "LEGEND") throw new Error(`the focus is on ${await focused(frame)}`);
@@ -91,7 +91,7 @@ calls.length = 0;
 const path = await draw("path", "dark", 768);
 await path.click("button[aria-label^='Mark as done']");
 await path.waitForSelector("span.good:text('Done')");
-await keepAll(path, "path-begun");
+await keepAll(path, "path-begun", [375]);
 report.path = { calls: [...calls], head: await path.textContent("main > p"), trouble };
 
 await browser.close();
