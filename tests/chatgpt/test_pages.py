@@ -1,4 +1,4 @@
-"""Every page a learner meets beside the chat, in a headless browser: sign-in to consent, and those of the plugin."""
+"""Every page a learner meets beside the chat, on a phone: sign-in to consent, and those of the plugin."""
 
 import json
 import secrets
@@ -36,7 +36,7 @@ async def seen(live: Live, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     PICTURES.mkdir(parents=True, exist_ok=True)
     (folder / "given.json").write_text(json.dumps(given))
     files = (str(folder / "given.json"), str(folder / "seen.json"), str(PICTURES))
-    code, output = await run_node(HERE / "browser" / "pages.mjs", *files, seconds=120)
+    code, output = await run_node(HERE / "browser" / "pages.mjs", *files, seconds=200)
     assert code == 0, output
     found: dict[str, Any] = json.loads((folder / "seen.json").read_text())
     return found
@@ -45,14 +45,13 @@ async def seen(live: Live, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_and_can_be_used_by_everybody(seen: dict[str, Any], name: str) -> None:
     kept = [one for one in seen["report"] if one["name"] == name]
-    assert len(kept) == 2 * 2
+    assert [one["theme"] for one in kept] == ["light", "dark"]
     for one in kept:
-        where = f"{one['theme']}, {one['width']} px"
-        assert one["violations"] == [], where
-        assert one["overflow"] <= 0, where
+        assert one["violations"] == [], one["theme"]
+        assert one["overflow"] <= 0, one["theme"]
         assert "Course Companion" in one["title"]
         assert one["language"] == "en"
-        assert (PICTURES / f"{name}-{one['theme']}-{one['width']}.png").stat().st_size > 2_000
+        assert (PICTURES / f"{name}-{one['theme']}.png").stat().st_size > 2_000
 
 
 def test_no_page_asks_anything_of_another_host(seen: dict[str, Any]) -> None:

@@ -85,6 +85,7 @@ def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dic
 def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["calls"] == ["complete_recommendation"]
     assert report["path"]["head"].startswith("1 of ")
+    assert report["path"]["focus"] == "SPAN"
     assert report["path"]["trouble"] == []
 
 

@@ -6,13 +6,14 @@ host.start("path", (path) => {
   const standing = () => `${done} of ${counted(path.steps.length, "step")} done`;
   const count = () => { head.textContent = `${standing()} · ${minutes(path.total_minutes)} in all`; };
   const step = (one) => {
-    const ticked = h("span", { class: "good" });
+    const ticked = h("span", { class: "good", tabindex: -1 });
     const tick = button("Mark as done", async () => {
       const after = await host.call("complete_recommendation", { chapter_id: one.chapter_id, section_id: one.section_id });
       done = after.completed_steps;
       count();
       tick.remove();
       ticked.textContent = "Done";
+      ticked.focus(); // the button that had the focus is gone
       announce(standing());
     }, { "aria-label": `Mark as done: ${one.section_title}` });
     return h("li", { class: "box" }, h("h2", {}, one.section_title),

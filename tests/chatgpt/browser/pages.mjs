@@ -1,4 +1,4 @@
-// Walks through every page of sign-in, and the pages of a plugin, at two widths in both themes. Reads where to go from the
+// Walks through every page of sign-in, and the pages of a plugin, on a phone in both themes. Reads where to go from the
 // file named first, writes what it saw to the second and pictures into the folder named third.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { look } from "./looking.mjs";
 const [given, seen, pictures] = process.argv.slice(2);
 const { address, authorize, email, password } = JSON.parse(readFileSync(given, "utf8"));
 const browser = await launch();
-const page = await browser.newPage();
+const page = await browser.newPage({ viewport: { width: 375, height: 900 } });
 const away = [];
 page.on("request", (request) => { if (!request.url().startsWith(address)) away.push(request.url()); });
 
@@ -16,11 +16,8 @@ const report = [];
 async function keep(name) {
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme });
-    for (const width of [375, 1440]) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.screenshot({ path: join(pictures, `${name}-${theme}-${width}.png`), fullPage: true });
-      report.push({ name, theme, width, title: await page.title(), language: await page.getAttribute("html", "lang"), ...await look(page) });
-    }
+    await page.screenshot({ path: join(pictures, `${name}-${theme}.png`), fullPage: true });
+    report.push({ name, theme, title: await page.title(), language: await page.getAttribute("html", "lang"), ...await look(page) });
   }
 }
 async function send(fields) {

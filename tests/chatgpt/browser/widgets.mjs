@@ -89,10 +89,11 @@ report.quiz = await answerByKeyboard();
 
 calls.length = 0;
 const path = await draw("path", "dark", 768);
-await path.click("button[aria-label^='Mark as done']");
+await (await path.$("button[aria-label^='Mark as done']")).focus();
+await page.keyboard.press("Enter");
 await path.waitForSelector("span.good:text('Done')");
 await keepAll(path, "path-begun", [375]);
-report.path = { calls: [...calls], head: await path.textContent("main > p"), trouble };
+report.path = { calls: [...calls], focus: await focused(path), head: await path.textContent("main > p"), trouble };
 
 await browser.close();
 writeFileSync(seen, JSON.stringify(report));
