@@ -62,7 +62,7 @@ async def outcomes(address: str, tmp_path_factory: pytest.TempPathFactory) -> di
     folder = tmp_path_factory.mktemp("runs")
     given, seen = folder / "given.json", folder / "seen.json"
     given.write_text(json.dumps(runs))
-    code, output = await run_node(HERE / "conformance.mjs", str(given), str(seen))
+    code, output = await run_node(HERE / "conformance.mjs", str(given), str(seen), seconds=200)
     assert code == 0, output
     return dict(zip(SCENARIOS, json.loads(seen.read_text()), strict=True))
 
