@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -120,6 +121,13 @@ class Doors:
                     yield event.event, event.data.encode()
         except httpx2.HTTPError as error:
             raise Unreachable(path) from error
+
+
+def api_path(*steps: str) -> str:
+    """The address of something in the API, step by step: no step leads anywhere else, whatever it holds."""
+    if {"", ".", ".."} & set(steps):
+        raise ValueError("a step of an address has a name")
+    return "/".join(["/api", *(quote(step, safe="") for step in steps)])
 
 
 def refusal(status: int, content: bytes) -> Exception:

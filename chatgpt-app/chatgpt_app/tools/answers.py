@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
 from chatgpt_app.following import followed
+from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
 from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
@@ -19,8 +20,9 @@ from shared_schemas.assessments import (
     Submissions,
     SubmitRequest,
 )
+from shared_schemas.course import Slug
 
-QuestionId = Annotated[str, Field(max_length=80, description="A question's id as list_open_questions shows it")]
+QuestionId = Annotated[Slug, Field(description="A question's id as list_open_questions shows it")]
 GRADING = {"queued": "Your answer waits its turn", "analysing": "Reading your answer"}
 STILL_GRADING = "Your answer is still being graded. Ask for the feedback again in a minute; nothing is lost."
 FEEDBACK: TypeAdapter[Feedback | GradingFailure] = TypeAdapter(Feedback | GradingFailure)
@@ -84,7 +86,7 @@ class GradedAnswer(Shown):
     invoked="Open questions",
 )
 async def list_open_questions(
-    ctx: Ctx, chapter_id: Annotated[str | None, Field(max_length=80, description="Only of this chapter")] = None
+    ctx: Ctx, chapter_id: Annotated[Slug | None, Field(description="Only of this chapter")] = None
 ) -> Annotated[CallToolResult, OpenQuestions]:
     """Open questions with their criteria."""
     found = await learner_of(ctx).get("/api/v2/assessments/questions", Questions, chapter_id=chapter_id)
@@ -165,7 +167,7 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
     feedback = await followed(
         ctx,
         "GET",
-        f"/api/v2/assessments/feedback/{submissions[0].submission_id}/events",
+        api_path("v2", "assessments", "feedback", str(submissions[0].submission_id), "events"),
         FEEDBACK,
         stages=GRADING,
         still=STILL_GRADING,

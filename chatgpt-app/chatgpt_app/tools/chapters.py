@@ -6,11 +6,13 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from chatgpt_app.errors import NothingThere
+from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, said
 from shared_schemas.chapters import ChapterDetail, ChapterList, ChapterSummary, SearchResults, SectionDetail
+from shared_schemas.course import Slug
 
-ChapterId = Annotated[str, Field(max_length=80, description="A chapter's id as list_chapters shows it, e.g. 01-intro")]
-SectionId = Annotated[str, Field(max_length=80, description="A section's id as get_chapter shows it")]
+ChapterId = Annotated[Slug, Field(description="A chapter's id as list_chapters shows it, e.g. 01-intro")]
+SectionId = Annotated[Slug, Field(description="A section's id as get_chapter shows it")]
 Level = Literal["beginner", "intermediate", "advanced"]
 
 
@@ -125,7 +127,7 @@ async def list_chapters(ctx: Ctx) -> Annotated[CallToolResult, Course]:
 )
 async def get_chapter(ctx: Ctx, chapter_id: ChapterId) -> Annotated[CallToolResult, ChapterPage]:
     """A chapter's outline."""
-    chapter = await learner_of(ctx).get(f"/api/v1/chapters/{chapter_id}", ChapterDetail)
+    chapter = await learner_of(ctx).get(api_path("v1", "chapters", chapter_id), ChapterDetail)
     page = ChapterPage(
         chapter_id=chapter.chapter_id,
         number=chapter.chapter_number,
@@ -208,7 +210,7 @@ async def explain(
 async def search_course(
     ctx: Ctx,
     query: Annotated[str, Field(min_length=1, max_length=200, description="The topic in a few words")],
-    chapter_id: Annotated[str | None, Field(max_length=80, description="Only in this chapter")] = None,
+    chapter_id: Annotated[Slug | None, Field(description="Only in this chapter")] = None,
 ) -> Annotated[CallToolResult, Found]:
     """The sections that fit best."""
     learner = learner_of(ctx)
@@ -233,7 +235,8 @@ async def search_course(
 
 
 async def _section(ctx: Ctx, chapter_id: str, section_id: str) -> SectionDetail:
-    return await learner_of(ctx).get(f"/api/v1/chapters/{chapter_id}/sections/{section_id}", SectionDetail)
+    path = api_path("v1", "chapters", chapter_id, "sections", section_id)
+    return await learner_of(ctx).get(path, SectionDetail)
 
 
 def _citation(section: SectionDetail) -> str:

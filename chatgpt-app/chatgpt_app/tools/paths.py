@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere, Refused
 from chatgpt_app.following import followed
+from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
 from chatgpt_app.tools.chapters import ChapterId, SectionId
 from shared_schemas.chapters import ChapterDetail, ChapterList
@@ -139,7 +140,8 @@ async def complete_recommendation(
         raise NothingThere("There is no learning path to tick a step off. create_learning_path can make one.")
     step = CompleteRequest(chapter_id=chapter_id, section_id=section_id)
     try:
-        done = await learner.send("POST", f"/api/v2/adaptive/path/{path.path_id}/complete", Completion, step)
+        address = api_path("v2", "adaptive", "path", str(path.path_id), "complete")
+        done = await learner.send("POST", address, Completion, step)
     except Refused as error:
         if error.code != "INVALID_REQUEST":
             raise
@@ -187,7 +189,7 @@ async def _titles(learner: Learner, steps: list[Recommendation]) -> Titles:
 async def _sections(learner: Learner, chapter_id: str) -> dict[str, str]:
     """The titles of a chapter's sections; none where the learner may not open it."""
     try:
-        chapter = await learner.get(f"/api/v1/chapters/{chapter_id}", ChapterDetail)
+        chapter = await learner.get(api_path("v1", "chapters", chapter_id), ChapterDetail)
     except Refused:
         return {}
     return {section.section_id: section.title for section in chapter.sections}

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
 
+from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, said
 from chatgpt_app.tools.chapters import ChapterId, SectionId
 from shared_schemas.progress import Milestones, Progress, ProgressUpdate, ProgressUpdated, Streaks
@@ -112,7 +113,8 @@ async def update_progress(
 ) -> Annotated[CallToolResult, SectionRead]:
     """The chapter after the section was marked as read."""
     update = ProgressUpdate(section_id=section_id, completed=True)
-    state = await learner_of(ctx).send("PUT", f"/api/v1/progress/chapter/{chapter_id}", ProgressUpdated, update)
+    path = api_path("v1", "progress", "chapter", chapter_id)
+    state = await learner_of(ctx).send("PUT", path, ProgressUpdated, update)
     shown = SectionRead(
         chapter_id=state.chapter_id,
         percent=state.progress_percentage,

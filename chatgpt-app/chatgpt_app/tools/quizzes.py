@@ -8,10 +8,12 @@ from pydantic import Field
 
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
+from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
+from shared_schemas.course import Slug
 from shared_schemas.quizzes import Answer, QuizAttempt, QuizPaper, QuizSubmission
 
-QuizId = Annotated[str, Field(max_length=80, description="A quiz's id as get_chapter shows it, e.g. 01-intro-quiz")]
+QuizId = Annotated[Slug, Field(description="A quiz's id as get_chapter shows it, e.g. 01-intro-quiz")]
 Answers = Annotated[
     dict[str, Answer],
     Field(
@@ -134,7 +136,7 @@ async def submit_quiz(ctx: Ctx, quiz_id: QuizId, answers: Answers) -> Annotated[
 async def answer_question(
     ctx: Ctx,
     quiz_id: QuizId,
-    question_id: Annotated[str, Field(max_length=80, description="The question that was just answered")],
+    question_id: Annotated[Slug, Field(description="The question that was just answered")],
     answers: Answers,
 ) -> Annotated[CallToolResult, Step]:
     """The next question, or the marked attempt when there is none left."""
@@ -152,14 +154,15 @@ async def answer_question(
 
 
 async def _paper(learner: Learner, quiz_id: str) -> QuizPaper:
-    return await learner.get(f"/api/v1/quizzes/{quiz_id}", QuizPaper)
+    return await learner.get(api_path("v1", "quizzes", quiz_id), QuizPaper)
 
 
 async def _submit(learner: Learner, quiz_id: str, answers: dict[str, str | bool]) -> Result:
     """The marked attempt. The same answers on the same day (UTC) are one attempt, however often they are handed in."""
     key = once("quiz", quiz_id, answers, datetime.now(UTC).date())
     submission = QuizSubmission(answers=answers)
-    attempt = await learner.send("POST", f"/api/v1/quizzes/{quiz_id}/submit", QuizAttempt, submission, key)
+    path = api_path("v1", "quizzes", quiz_id, "submit")
+    attempt = await learner.send("POST", path, QuizAttempt, submission, key)
     return Result(
         quiz_id=attempt.quiz_id,
         chapter_id=attempt.chapter_id,
