@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -15,6 +16,8 @@ from chatgpt_app.widgets import widget_uri
 
 LONGEST_DESCRIPTION = 200
 LONGEST_STATUS = 64
+# Hosts and models repeat a call within this time; what comes later is asked for anew.
+REPEATED_WITHIN = timedelta(minutes=2)
 
 Ctx = Context[Any, Any]
 Function = Callable[..., Awaitable[CallToolResult]]
@@ -113,6 +116,19 @@ def counted(count: int, word: str) -> str:
 
 
 def once(*words: object) -> str:
-    """An Idempotency-Key made of what is asked for: the same call again has no second effect."""
+    """An Idempotency-Key made of what is asked for: the same call again has no second effect.
+
+    The API answers a key for months. Where a later call may mean something new, ``stretch_of`` is one of the words.
+    """
     canonical = json.dumps(words, sort_keys=True, separators=(",", ":"), default=str)
     return f"mcp-{hashlib.sha256(canonical.encode()).hexdigest()[:40]}"
+
+
+def stretch_of(now: datetime) -> int:
+    """The stretch of two minutes that ``now`` lies in, as a word for `once`."""
+    return int(now.timestamp() // REPEATED_WITHIN.total_seconds())
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)

@@ -1,7 +1,6 @@
 """The personal learning path: the current one, a new one when asked for, and ticking steps off."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
@@ -11,7 +10,18 @@ from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere, Refused
 from chatgpt_app.following import followed
 from chatgpt_app.gateway import api_path
-from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
+from chatgpt_app.tooling import (
+    REPEATED_WITHIN,
+    Ctx,
+    Shown,
+    counted,
+    course_tool,
+    learner_of,
+    once,
+    said,
+    stretch_of,
+    utc_now,
+)
 from chatgpt_app.tools.chapters import ChapterId, SectionId
 from shared_schemas.chapters import ChapterDetail, ChapterList
 from shared_schemas.paths import (
@@ -24,8 +34,6 @@ from shared_schemas.paths import (
     Recommendation,
 )
 
-# A path this young is what was asked for: the call is a repetition, and costs nothing.
-JUST_MADE = timedelta(minutes=2)
 MAKING = {"queued": "Waiting for the tutor", "analysing": "Thinking about your next steps"}
 STILL_MAKING = "Your path is still being made. get_learning_path shows it in a moment."
 PATH: TypeAdapter[AdaptivePath] = TypeAdapter(AdaptivePath)
@@ -103,7 +111,8 @@ async def create_learning_path(
     """A path made now. Called again within two minutes it is the same path, and nothing more is counted."""
     learner = learner_of(ctx)
     newest = await _newest(learner)
-    if newest is not None and datetime.now(UTC) - newest.generated_at < JUST_MADE:
+    now = utc_now()
+    if newest is not None and now - newest.generated_at < REPEATED_WITHIN:
         titles = await _titles(learner, newest.recommendations)
         shown = _shown(newest, titles, completed=newest.progress.completed_recommendations)
         return said(_words(shown), shown)
@@ -115,7 +124,7 @@ async def create_learning_path(
         stages=MAKING,
         still=STILL_MAKING,
         body=PathRequest(force_refresh=fresh, include_reasoning=True),
-        key=once("path", fresh, newest.path_id if newest else None),
+        key=once("path", fresh, newest.path_id if newest else None, stretch_of(now)),
     )
     shown = _shown(path, await _titles(learner, path.recommendations), completed=0)
     return said(_words(shown), shown)

@@ -1,0 +1,138 @@
+"""When a call is a repetition with no second effect, and when it is asked anew."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chatgpt_app import tooling
+from chatgpt_app.tools import paths, quizzes
+from shared_schemas.paths import AdaptivePaths
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ID = "00000000-0000-0000-0000-{:012}"
+ATTEMPT = ("score", "best_score", "passing_score", "correct_answers", "total_questions")
+
+
+def path(number: int, made_at: datetime, status: str = "active") -> dict[str, Any]:
+    return {
+        "path_id": ID.format(number),
+        "student_id": ID.format(0),
+        "generated_at": made_at.isoformat(),
+        "expires_at": (made_at + timedelta(hours=24)).isoformat(),
+        "status": status,
+        "recommendations": [],
+        "reasoning": f"path {number}",
+        "metadata": {
+            "total_recommendations": 0,
+            "high_priority_count": 0,
+            "estimated_total_time_minutes": 0,
+            "cached": False,
+        },
+    }
+
+
+class Api:
+    """Answers a key that it has seen with the answer of then, as the API does for 90 days."""
+
+    def __init__(self, clock: "Clock") -> None:
+        self.clock = clock
+        self.paths: list[dict[str, Any]] = []
+        self.answers: dict[str, Any] = {}
+        self.attempts = 0
+
+    async def get(self, _: str, message: type[Any], **__: Any) -> Any:
+        if message is not AdaptivePaths:
+            return SimpleNamespace(chapters=[])
+        done = {"followed_at": None, "completed_recommendations": 0, "total_recommendations": 0}
+        shown = [{**one, "progress": {**done, "completion_percentage": 0}} for one in self.paths[-1:]]
+        pages = {"total": 1, "limit": 1, "offset": 0, "has_more": False}
+        return AdaptivePaths.model_validate({"paths": shown, "pagination": pages})
+
+    async def follow(self, *_: Any, key: str, **__: Any) -> AsyncIterator[tuple[str, bytes]]:
+        if key not in self.answers:
+            self.paths.append(path(len(self.answers) + 1, self.clock.now))
+            self.answers[key] = json.dumps(self.paths[-1]).encode()
+        yield "done", self.answers[key]
+
+    async def send(self, _method: str, _path: str, _message: Any, _body: Any, key: str) -> Any:
+        if key not in self.answers:
+            self.attempts += 1
+            score = self.attempts
+            self.answers[key] = SimpleNamespace(
+                **dict.fromkeys(ATTEMPT, score),
+                quiz_id="01-intro-quiz",
+                chapter_id="01-intro",
+                passed=True,
+                grading_details={},
+                sections_to_review=[],
+                milestones_reached=[],
+            )
+        return self.answers[key]
+
+
+class Clock:
+    """The app's, moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = NOON
+        for module in (paths,):
+            monkeypatch.setattr(module, "utc_now", lambda: self.now)
+
+    def pass_by(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def api(clock: Clock) -> Api:
+    return Api(clock)
+
+
+async def make_path(api: Api, **arguments: Any) -> dict[str, Any]:
+    result = await paths.create_learning_path.function(context(api), **arguments)
+    shown: dict[str, Any] = result.structured_content or {}
+    return shown
+
+
+async def hand_in(api: Api, answer: str) -> int:
+    result = await quizzes.submit_quiz.function(context(api), quiz_id="01-intro-quiz", answers={"q1": answer})
+    return int((result.structured_content or {})["score"])
+
+
+def context(api: Api) -> Any:
+    request = SimpleNamespace(state=SimpleNamespace(learner=api))
+    return SimpleNamespace(request_context=SimpleNamespace(request=request))
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_path_that_has_expired_is_never_made_again(api: Api, clock: Clock, fresh: bool) -> None:
+    api.paths = [path(99, NOON - timedelta(hours=30), "expired")]
+    assert (await make_path(api, fresh=fresh))["reasoning"] == "path 1"
+    clock.pass_by(hours=25)
+    api.paths = [path(99, NOON - timedelta(hours=30), "expired")]  # the same is the newest again, or still
+    assert (await make_path(api, fresh=fresh))["reasoning"] == "path 2"
+
+
+async def test_paths_asked_for_in_parallel_or_again_within_two_minutes_are_one(api: Api, clock: Clock) -> None:
+    assert (await make_path(api))["reasoning"] == "path 1"
+    made = api.paths
+    api.paths = []  # as a call sees it that began before the first had ended
+    assert (await make_path(api))["reasoning"] == "path 1"
+    api.paths = made
+    clock.pass_by(seconds=119)
+    assert (await make_path(api))["reasoning"] == "path 1"
+    clock.pass_by(seconds=1)
+    assert (await make_path(api))["reasoning"] == "path 2"
+
+
+async def test_the_same_moment_is_two_minutes_long() -> None:
+    moments = {tooling.stretch_of(NOON + timedelta(seconds=second)) for second in range(240)}
+    assert len(moments) == 2
