@@ -79,7 +79,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = NOON
-        for module in (paths,):
+        for module in (paths, quizzes):
             monkeypatch.setattr(module, "utc_now", lambda: self.now)
 
     def pass_by(self, **time: float) -> None:
@@ -131,6 +131,14 @@ async def test_paths_asked_for_in_parallel_or_again_within_two_minutes_are_one(a
     assert (await make_path(api))["reasoning"] == "path 1"
     clock.pass_by(seconds=1)
     assert (await make_path(api))["reasoning"] == "path 2"
+
+
+async def test_answers_handed_in_again_count_once_at_first_and_anew_later(api: Api, clock: Clock) -> None:
+    assert [await hand_in(api, "a") for _ in range(3)] == [1, 1, 1]
+    clock.pass_by(seconds=60)
+    assert [await hand_in(api, answer) for answer in "ab"] == [1, 2]
+    clock.pass_by(seconds=60)
+    assert [await hand_in(api, answer) for answer in "ba"] == [3, 4]
 
 
 async def test_the_same_moment_is_two_minutes_long() -> None:

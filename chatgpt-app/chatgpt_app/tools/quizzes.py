@@ -1,6 +1,5 @@
 """Taking a quiz, as a whole or one question at a time. The API marks; no key ever comes here."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
@@ -9,7 +8,7 @@ from pydantic import Field
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
 from chatgpt_app.gateway import api_path
-from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
+from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said, stretch_of, utc_now
 from shared_schemas.course import Slug
 from shared_schemas.quizzes import Answer, QuizAttempt, QuizPaper, QuizSubmission
 
@@ -110,7 +109,7 @@ async def get_quiz(ctx: Ctx, quiz_id: QuizId) -> Annotated[CallToolResult, Paper
     title="Hand in a quiz",
     use=(
         "Use this when the learner has answered a quiz in the chat and wants it marked. Records an "
-        "attempt; any number is allowed."
+        "attempt; the same answers again within two minutes are no new one."
     ),
     invoking="Marking the quiz",
     invoked="Marked",
@@ -158,8 +157,8 @@ async def _paper(learner: Learner, quiz_id: str) -> QuizPaper:
 
 
 async def _submit(learner: Learner, quiz_id: str, answers: dict[str, str | bool]) -> Result:
-    """The marked attempt. The same answers on the same day (UTC) are one attempt, however often they are handed in."""
-    key = once("quiz", quiz_id, answers, datetime.now(UTC).date())
+    """The marked attempt. The same answers handed in again within two minutes are the same attempt."""
+    key = once("quiz", quiz_id, answers, stretch_of(utc_now()))
     submission = QuizSubmission(answers=answers)
     path = api_path("v1", "quizzes", quiz_id, "submit")
     attempt = await learner.send("POST", path, QuizAttempt, submission, key)
