@@ -82,18 +82,32 @@ async def outdate(owner: asyncpg.Connection, host: DocumentHost) -> None:
     await owner.execute("UPDATE oauth_clients SET fresh_until = now() WHERE client_id = $1", host.url())
 
 
-async def test_a_document_that_cannot_be_reached_counts_as_last_seen(
-    app: FastAPI, owner: asyncpg.Connection, browser: Browser, documented: App, host: DocumentHost
+@pytest.mark.parametrize("status", ["", "500 Broken", "503 Away", "403 Forbidden", "429 Too Many Requests"])
+async def test_a_document_that_cannot_be_read_counts_as_last_seen(
+    owner: asyncpg.Connection, browser: Browser, documented: App, host: DocumentHost, status: str
 ) -> None:
     await browser.open(documented.request())
     await outdate(owner, host)
-    host.reply = b""
-    assert (await browser.open(documented.request())).status_code == 200
-    host.answer(b"{}", "404 Not Found")
-    assert (await browser.open(documented.request())).status_code == 400, "a host that says no is believed"
+    host.answer(b"{}", status)
+    if not status:
+        host.reply = b""
+    for _ in range(3):
+        assert (await browser.open(documented.request())).status_code == 200
+    assert len(host.asked) == 2, "a host that has trouble is not asked by every student"
+    kept = await owner.fetchval("SELECT fresh_until - now() FROM oauth_clients WHERE client_id = $1", host.url())
+    assert timedelta(minutes=4) < kept <= timedelta(minutes=5)
     unseen = documented.request(client_id=host.url("/never-seen.json"))
-    host.reply = b""
     assert (await browser.open(unseen)).status_code == 503
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone", "200 OK"])
+async def test_a_document_that_is_gone_or_wrong_ends_its_client(
+    owner: asyncpg.Connection, browser: Browser, documented: App, host: DocumentHost, status: str
+) -> None:
+    await browser.open(documented.request())
+    await outdate(owner, host)
+    host.answer(b"{}", status)
+    assert (await browser.open(documented.request())).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -154,17 +168,21 @@ async def test_no_other_address_is_ever_fetched(
     assert host.names == []
 
 
-async def test_reading_documents_is_throttled(settings: Settings) -> None:
+async def test_reading_documents_is_throttled(settings: Settings, owner: asyncpg.Connection) -> None:
     async with document_host() as host:
         strict = settings.model_copy(
             update={"sign_in_limits_scale": 0.1, "oauth_client_hosts": host.netloc}  # three in ten minutes
         )
-        host.answer(b"{}")
+        host.answer(described(host))
         async with running(strict) as app, browser_on(app) as client:
             app.dependency_overrides[document_fetcher] = lambda: host.fetch()  # noqa: PLW0108  # its parameters would be taken for a query
-            asked = [{"client_id": host.url(f"/{number}.json")} for number in range(4)]
+            known = App(client, host.url(), REDIRECT).request()
+            asked = [known, *({"client_id": host.url(f"/{number}.json")} for number in range(3))]
             answers = [await client.get("/oauth/authorize", params=params) for params in asked]
-            assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
+            assert [answer.status_code for answer in answers] == [200, 400, 400, 429]
+            await outdate(owner, host)
+            again = await client.get("/oauth/authorize", params=known)
+            assert again.status_code == 200, "who is known already stays known"
             assert len(host.asked) == 3
 
 

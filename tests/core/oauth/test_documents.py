@@ -46,10 +46,20 @@ async def test_the_certificate_has_to_be_that_of_the_name() -> None:
         assert impostor.asked == []
 
 
-@pytest.mark.parametrize("status", ["302 Found", "301 Moved", "404 Not Found", "500 Broken", "204 No Content"])
-async def test_only_a_200_counts_and_nobody_is_followed(host: DocumentHost, status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        ("404 Not Found", DocumentRefused),
+        ("410 Gone", DocumentRefused),
+        *((status, DocumentUnreachable) for status in ("302 Found", "301 Moved", "204 No Content", "500 Broken")),
+        *((status, DocumentUnreachable) for status in ("503 Away", "429 Too Many Requests", "403 Forbidden")),
+    ],
+)
+async def test_only_a_200_counts_and_nobody_is_followed(
+    host: DocumentHost, status: str, meaning: type[Exception]
+) -> None:
     host.answer(b"{}", status, Location=host.url("/elsewhere"))
-    with pytest.raises(DocumentRefused, match=status[:3]):
+    with pytest.raises(meaning, match=status[:3]):
         await host.fetch()(host.url())
     assert len(host.asked) == 1
 
@@ -91,7 +101,7 @@ async def test_a_name_of_this_machine_is_never_asked() -> None:
             f"https://127.0.0.1:{host.port}/c",
             f"https://[::1]:{host.port}/c",
         ):
-            with pytest.raises(DocumentRefused, match="public"):
+            with pytest.raises(DocumentUnreachable, match="public"):
                 await fetch(url, tls=host.tls)
         assert host.names == []
 

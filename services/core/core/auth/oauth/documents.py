@@ -26,6 +26,7 @@ FETCH_SECONDS = 5.0
 CONNECT_SECONDS = 1.5
 SHORTEST_FRESHNESS = timedelta(minutes=5)
 LONGEST_FRESHNESS = timedelta(hours=24)
+GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # Python 3.11 takes it for global
 
@@ -37,7 +38,7 @@ class DocumentRefused(Exception):
 
 
 class DocumentUnreachable(Exception):
-    """Nobody could be asked."""
+    """Nobody could be asked, or who was asked cannot say at the moment."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,11 @@ async def fetch(url: str, *, addresses: Addresses | None = None, tls: ssl.SSLCon
 
 
 async def public_addresses(host: str, port: int) -> list[str]:
-    """The addresses of ``host``; DocumentRefused where one of them is not on the public internet."""
+    """The addresses of ``host``; DocumentUnreachable where one of them is not on the public internet."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
     if not all(is_public(address) for address in addresses):
-        raise DocumentRefused("its host is not on the public internet")
+        raise DocumentUnreachable("its host is not on the public internet")
     return addresses
 
 
@@ -115,8 +116,10 @@ def freshness(headers: Mapping[str, str], *, now: datetime) -> timedelta:
 
 
 async def _read(answer: "httpx.Response") -> Document:
-    if answer.status_code != HTTPStatus.OK:
+    if answer.status_code in GONE:
         raise DocumentRefused(f"its host answered {answer.status_code}")
+    if answer.status_code != HTTPStatus.OK:
+        raise DocumentUnreachable(f"its host answered {answer.status_code}")
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise DocumentRefused("it is compressed")
     content = bytearray()

@@ -6,13 +6,13 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.auth.oauth.clients import AUTH_METHOD, Client, ClientDocument, ClientMetadata
 from core.auth.oauth.documents import SHORTEST_FRESHNESS, Document, DocumentRefused, DocumentUnreachable
-from core.auth.throttle import CLIENT_BY_ADDRESS, DOCUMENT_BY_ADDRESS, Attempt, take
+from core.auth.throttle import CLIENT_BY_ADDRESS, DOCUMENT_BY_ADDRESS, Attempt, TooManyAttempts, take
 from core.database import Database
 from core.errors import ServiceError
 from core.models import OAuthClient
@@ -64,7 +64,7 @@ async def find(database: Database, client_id: str, *, fetch: Fetch, address: str
     """The client that asks for access; UnknownClient, ClientUnreachable, or TooManyAttempts.
 
     A document is read anew when it is old, with no transaction open, and each reading counts for ``address``. One that
-    cannot be reached is used as it was last seen.
+    cannot be read now is used as it was last seen; where its host was asked in vain, it is asked again in five minutes.
     """
     async with database.transaction() as session:
         last_seen = await known(session, client_id)
@@ -75,13 +75,19 @@ async def find(database: Database, client_id: str, *, fetch: Fetch, address: str
             return last_seen
         if not is_document_address(client_id, settings=settings):
             raise UnknownClient
-        await take(session, Attempt(DOCUMENT_BY_ADDRESS, address), settings=settings)
+        try:
+            await take(session, Attempt(DOCUMENT_BY_ADDRESS, address), settings=settings)
+        except TooManyAttempts:
+            if last_seen is None:
+                raise
+            return last_seen
     try:
         document = await fetch(client_id)
     except DocumentRefused as error:
         raise UnknownClient from error
     except DocumentUnreachable as error:
         if last_seen is not None:
+            await _ask_later(database, client_id)
             return last_seen
         if client_id != CHATGPT_DOCUMENT:
             raise ClientUnreachable from error
@@ -135,6 +141,12 @@ async def register(session: AsyncSession, *, metadata: ClientMetadata, address: 
     if client_id is None:
         raise TooManyClients
     return Client(client_id, metadata.client_name, frozenset(metadata.redirect_uris), documented=False)
+
+
+async def _ask_later(database: Database, client_id: str) -> None:
+    later = update(OAuthClient).where(OAuthClient.client_id == client_id)
+    async with database.transaction() as session:
+        await session.execute(later.values(fresh_until=func.now() + SHORTEST_FRESHNESS))
 
 
 async def _keep(session: AsyncSession, described: ClientDocument, *, document: Document) -> Client:
