@@ -1,6 +1,12 @@
 """What can go wrong between the app and what stands behind it, before it is put into words for a learner."""
 
+import traceback
+from pathlib import PurePath
 from typing import Any
+
+from pydantic import ValidationError
+
+NEAREST_PLACES = 4
 
 
 class Unreachable(Exception):
@@ -32,3 +38,12 @@ class Refused(Exception):
 
 class NothingThere(Exception):
     """What was asked for does not exist yet; the text says what to do instead."""
+
+
+def outline(error: BaseException) -> str:
+    """Kind and place of an error, for the log; its own text may hold an account, or what somebody wrote."""
+    if isinstance(error, ValidationError):
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in problems)
+    places = traceback.extract_tb(error.__traceback__)[-NEAREST_PLACES:]
+    return f"{type(error).__name__} at " + ", ".join(f"{PurePath(one.filename).name}:{one.lineno}" for one in places)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from chatgpt_app.errors import Refused, SignedOut, Unreachable
+from chatgpt_app.errors import Refused, SignedOut, Unreachable, outline
 from chatgpt_app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -150,5 +150,5 @@ def _read(content: bytes, message: type[Message]) -> Message:
     try:
         return message.model_validate_json(content)
     except ValidationError as error:
-        logger.exception("an answer is not a %s", message.__name__)
+        logger.error("an answer is not a %s: %s", message.__name__, outline(error))  # noqa: TRY400  # without its text
         raise Unreachable(message.__name__) from error

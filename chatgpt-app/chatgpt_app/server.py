@@ -12,14 +12,13 @@ from mcp.server.apps import APP_MIME_TYPE, Apps
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.resources import TextResource
 from mcp.types import CallToolResult, InputRequiredResult, TextContent
-from pydantic import ValidationError
 
 from chatgpt_app import tools
 from chatgpt_app.auth import challenge
-from chatgpt_app.errors import NothingThere, Refused, SignedOut, Unreachable
+from chatgpt_app.errors import NothingThere, Refused, SignedOut, Unreachable, outline
 from chatgpt_app.settings import Settings
 from chatgpt_app.skills import SERVER, Skills
 from chatgpt_app.widgets import DESCRIPTIONS, TITLES, widget_html, widget_uri
@@ -27,7 +26,7 @@ from chatgpt_app.wording import SIGN_IN, explain
 
 logger = logging.getLogger(__name__)
 
-EXPECTED = (NothingThere, Refused, SignedOut, Unreachable, ValidationError)
+EXPECTED = (NothingThere, Refused, SignedOut, Unreachable)
 WIDGETS_SETTINGS = {"mimeTypes": [APP_MIME_TYPE]}
 NO_DOMAINS: list[str] = []
 KEPT: list[CacheableMethod] = ["tools/list", "resources/list", "resources/read", "server/discover"]
@@ -85,9 +84,10 @@ class CourseServer(MCPServer[Any]):
             cause = error.__cause__
             if cause is None:
                 return _failed(f"There is no tool {name}. tools/list shows those there are.")
-            if not isinstance(cause, EXPECTED):
-                logger.exception("%s went wrong", name)
-            elif isinstance(cause, Unreachable):
+            if isinstance(error, UnexpectedToolError) and not isinstance(cause, EXPECTED):
+                logger.error("%s went wrong: %s", name, outline(cause))  # noqa: TRY400  # without its text
+                return _failed(explain(error))
+            if isinstance(cause, Unreachable):
                 logger.warning("%s: %s", name, cause)
             return _failed(explain(cause), self._sign_in() if isinstance(cause, SignedOut) else None)
 
