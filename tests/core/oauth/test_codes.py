@@ -62,7 +62,7 @@ async def test_a_code_becomes_tokens_for_the_app_alone(
         ({"grant_type": "client_credentials"}, (400, "unsupported_grant_type")),
         ({"grant_type": "password"}, (400, "unsupported_grant_type")),
         ({"grant_type": 'quo"ted'}, (400, "unsupported_grant_type")),
-        ({"grant_type": None}, (400, "unsupported_grant_type")),
+        ({"grant_type": None}, (400, "invalid_request")),
     ],
 )
 async def test_a_code_is_bound_to_what_it_was_given_for(

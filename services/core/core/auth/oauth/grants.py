@@ -58,6 +58,13 @@ class Parameters(OAuth2Payload):
         values = self._values.get(name, [])
         return values[0] if len(values) == 1 else None
 
+    def needed(self, name: str) -> str:
+        """The value of a parameter; OAuthRefused where it was left out."""
+        value = self.data.get(name)
+        if value is None:
+            raise OAuthRefused("invalid_request", f"The parameter {name} is missing.")
+        return value
+
     def refuse_repeated(self) -> None:
         """Raise OAuthRefused where a parameter that may stand once stands twice, or one cannot be stored."""
         for name, values in self._values.items():

@@ -37,13 +37,14 @@ async def issue(session: AsyncSession, *, asked: Parameters, settings: Settings,
     A code that was redeemed before, or a refresh token that had its ten seconds, ends the session it names.
     """
     asked.refuse_repeated()
+    grant_type = asked.needed("grant_type")
     client = await registry.known(session, asked.data.get("client_id", ""))
     credential = await _shown(session, asked, settings=settings)
     check_token_request(asked, client=client, credential=credential)
     if credential is None:  # the check has refused that already
         raise OAuthRefused("invalid_grant", "It is not valid here, or not any more.")
     asked.refuse_other_resource(credential.resource)
-    if asked.data["grant_type"] == "authorization_code":
+    if grant_type == "authorization_code":
         student_id = await _redeem(session, session_id=credential.session_id)
         newest = RefreshClaims(credential.session_id, 0)
     else:
@@ -69,10 +70,7 @@ async def revoke(session: AsyncSession, *, asked: Parameters, settings: Settings
     """End the session of an access or refresh token (RFC 7009). What is no token is no error; OAuthRefused else."""
     asked.refuse_repeated()
     check_client(asked, client=await registry.known(session, asked.data.get("client_id", "")))
-    token = asked.data.get("token")
-    if token is None:
-        raise OAuthRefused("invalid_request", "The parameter token is missing.")
-    session_id = _session_of(token, settings=settings)
+    session_id = _session_of(asked.needed("token"), settings=settings)
     owner = None if session_id is None else await _owner(session, session_id)
     if session_id is None or owner is None:
         return
@@ -87,7 +85,7 @@ async def exchange(session: AsyncSession, *, asked: Parameters, settings: Settin
     It lives a quarter of an hour, and never longer than the one it was made from.
     """
     asked.refuse_repeated()
-    if asked.data.get("grant_type") != EXCHANGE:
+    if asked.needed("grant_type") != EXCHANGE:
         raise OAuthRefused("unsupported_grant_type", f"Here the grant type is {EXCHANGE}")
     if asked.data.get("subject_token_type") != ACCESS_TOKEN:
         raise OAuthRefused("invalid_request", f"The subject_token_type is {ACCESS_TOKEN}")
