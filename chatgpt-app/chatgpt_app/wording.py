@@ -7,6 +7,8 @@ from pydantic import ValidationError
 from chatgpt_app.errors import NothingThere, Refused, SignedOut, Unreachable
 
 NOT_OPEN = "This is not part of your current plan."
+NO_GRADED_WORK = "Learning paths and graded answers are not part of your current plan; "
+NO_GRADED_WORK += "reading, quizzes and progress are."
 OPEN_CHAPTERS = "Use list_chapters to see which chapters are open to you and go on with one of those."
 TRY_AGAIN = "Please try again in a minute; nothing was lost."
 SIGN_IN = "You are signed out of Course Companion. Please connect it again to go on; everything you did is kept."
@@ -56,8 +58,10 @@ def explain(error: BaseException) -> str:
 
 def _refused(error: Refused) -> str:
     match error.code:
-        case "ACCESS_DENIED" | "PREMIUM_REQUIRED":
+        case "ACCESS_DENIED":
             return f"{NOT_OPEN} {OPEN_CHAPTERS}"
+        case "PREMIUM_REQUIRED":
+            return NO_GRADED_WORK
         case "RATE_LIMIT_EXCEEDED":
             return _used_up(error)
         case code if code in API_SPEAKS | WHAT_HAPPENED.keys():

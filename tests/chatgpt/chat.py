@@ -108,7 +108,12 @@ class Chat:
         """What a tool says instead."""
         result = await self.call(name, **arguments)
         assert result.is_error, result
-        return str(result.content[0].model_dump()["text"])
+        return text_of(result)
+
+
+def text_of(result: CallToolResult) -> str:
+    """What the model reads."""
+    return str(result.content[0].model_dump()["text"])
 
 
 def public_url(live: Live) -> str:

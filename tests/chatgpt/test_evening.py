@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tests.chatgpt.chat import Chat, Kept, Person, public_url, signing_in
+from tests.chatgpt.chat import Chat, Kept, Person, public_url, signing_in, text_of
 from tests.live import CONTENT, GOOD_ANSWER, Live
 
 
@@ -48,6 +48,20 @@ async def read_and_pass_the_first_quiz(chat: Chat) -> None:
     assert step["result"]["milestones"]
 
 
+async def is_told_what_the_plan_holds(chat: Chat) -> None:
+    """A plan without graded work: every next step that is told is one the learner can take."""
+    graded_work = "Learning paths and graded answers are not part of your current plan"
+    assert graded_work in await chat.refused("get_learning_path")
+    assert graded_work in await chat.refused("create_learning_path")
+    assert "list_chapters" in await chat.refused("get_chapter", chapter_id="04-rag")
+    for tool in ("get_quota", "list_open_questions"):
+        result = await chat.call(tool)
+        assert graded_work in text_of(result)
+        assert " left" not in text_of(result)
+        assert result.structured_content["part_of_plan"] is False
+    assert len((await chat.shown("check_access"))["other_chapters"]) == 3
+
+
 async def test_a_students_evening(live: Live) -> None:
     person = Person(public_url(live), f"evening-{secrets.token_hex(6)}@example.com", new=True)
     async with signing_in(live, person, Kept()) as chat:
@@ -55,13 +69,11 @@ async def test_a_students_evening(live: Live) -> None:
         assert (await chat.shown("get_streak"))["current"] == 1
         progress = await chat.shown("get_progress")
         assert progress["completed_chapters"] == 1
-        assert "two quizzes" in await chat.refused("get_learning_path")
-        assert "current plan" in await chat.refused("create_learning_path")
-        assert "current plan" in await chat.refused("get_chapter", chapter_id="04-rag")
-        assert len((await chat.shown("check_access"))["other_chapters"]) == 3
+        await is_told_what_the_plan_holds(chat)
 
         student = live.sign_in(person.email, "a-long-enough-password")
         live.set_tier(student, "premium", "2099-01-01T00:00:00Z")
+        assert "two quizzes" in await chat.refused("get_learning_path")
         await chat.shown("submit_quiz", quiz_id="02-llms-quiz", answers={"q1": "a"})
         path = await chat.shown("create_learning_path")
         assert chat.heard[-1] == "Thinking about your next steps"

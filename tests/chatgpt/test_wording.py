@@ -12,7 +12,7 @@ from chatgpt_app.wording import explain
 SELLING = {"upgrade_url": "https://course.example/upgrade", "pricing": {"monthly": 9.99}}
 REFUSALS: list[tuple[int, str, dict[str, Any], str]] = [
     (403, "ACCESS_DENIED", {"details": SELLING | {"required_tier": "premium"}}, "list_chapters"),
-    (403, "PREMIUM_REQUIRED", SELLING, "list_chapters"),
+    (403, "PREMIUM_REQUIRED", SELLING, "Learning paths and graded answers are not part of your current plan; reading"),
     (404, "RESOURCE_NOT_FOUND", {"message": "The course has: 01-intro."}, "01-intro"),
     (404, "QUESTION_NOT_FOUND", {}, "list_open_questions"),
     (404, "PATH_NOT_FOUND", {}, "get_learning_path"),

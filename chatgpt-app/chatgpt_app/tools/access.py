@@ -4,7 +4,9 @@ from typing import Annotated
 
 from mcp.types import CallToolResult
 
+from chatgpt_app.auth import Learner
 from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, said
+from chatgpt_app.wording import NO_GRADED_WORK
 from shared_schemas.access import AccessStatus, ChapterAccess
 from shared_schemas.usage import FeatureQuota, Quota
 
@@ -32,8 +34,9 @@ class Left(Shown):
 
 
 class MonthLeft(Shown):
-    """What is left of this month; there is more from the first of the next."""
+    """What is left of this month; there is more from the first of the next, where it is part of the learner's plan."""
 
+    part_of_plan: bool
     learning_paths: Left
     graded_answers: Left
 
@@ -66,10 +69,28 @@ async def check_access(ctx: Ctx) -> Annotated[CallToolResult, Access]:
 )
 async def get_quota(ctx: Ctx) -> Annotated[CallToolResult, MonthLeft]:
     """What is left of this month."""
-    quota = await learner_of(ctx).get("/api/v2/usage/quota", Quota)
-    shown = MonthLeft(learning_paths=_left(quota.adaptive_paths), graded_answers=_left(quota.assessments))
+    quota = await _quota(learner_of(ctx))
+    shown = MonthLeft(
+        part_of_plan=_includes_graded_work(quota),
+        learning_paths=_left(quota.adaptive_paths),
+        graded_answers=_left(quota.assessments),
+    )
     paths, graded = _words(shown.learning_paths), _words(shown.graded_answers)
-    return said(f"This month: learning paths {paths}; graded answers {graded}.", shown)
+    counts = f"This month: learning paths {paths}; graded answers {graded}."
+    return said(counts if shown.part_of_plan else NO_GRADED_WORK, shown)
+
+
+async def has_graded_work(learner: Learner) -> bool:
+    """Whether new learning paths and graded answers are part of the learner's plan now."""
+    return _includes_graded_work(await _quota(learner))
+
+
+async def _quota(learner: Learner) -> Quota:
+    return await learner.get("/api/v2/usage/quota", Quota)
+
+
+def _includes_graded_work(quota: Quota) -> bool:
+    return quota.subscription_tier != "free"
 
 
 def _names(chapters: list[ChapterAccess]) -> list[ChapterName]:

@@ -1,5 +1,6 @@
 """Open questions: choosing one, answering it in one's own words, and the graded feedback."""
 
+import asyncio
 from typing import Annotated
 
 from mcp.types import CallToolResult
@@ -10,6 +11,8 @@ from chatgpt_app.errors import NothingThere
 from chatgpt_app.following import followed
 from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
+from chatgpt_app.tools.access import has_graded_work
+from chatgpt_app.wording import NO_GRADED_WORK
 from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
     Feedback,
@@ -42,8 +45,9 @@ class OpenQuestion(Shown):
 
 
 class OpenQuestions(Shown):
-    """The questions in course order."""
+    """The questions in course order. ``part_of_plan``: whether the learner's plan has their answers graded."""
 
+    part_of_plan: bool
     questions: list[OpenQuestion]
 
 
@@ -89,7 +93,10 @@ async def list_open_questions(
     ctx: Ctx, chapter_id: Annotated[Slug | None, Field(description="Only of this chapter")] = None
 ) -> Annotated[CallToolResult, OpenQuestions]:
     """Open questions with their criteria."""
-    found = await learner_of(ctx).get("/api/v2/assessments/questions", Questions, chapter_id=chapter_id)
+    learner = learner_of(ctx)
+    found, graded = await asyncio.gather(
+        learner.get("/api/v2/assessments/questions", Questions, chapter_id=chapter_id), has_graded_work(learner)
+    )
     shown = [
         OpenQuestion(
             question_id=q.question_id,
@@ -97,15 +104,16 @@ async def list_open_questions(
             text=q.question_text,
             criteria=[f"{criterion.name} ({criterion.points} points)" for criterion in q.evaluation_criteria],
             words=f"{q.expected_length.minimum_words} to {q.expected_length.maximum_words} words",
-            attempts_left=q.student_status.attempts_remaining,
+            attempts_left=q.student_status.attempts_remaining if graded else 0,
             latest_score=q.student_status.latest_score,
         )
         for q in found.questions
     ]
     if not shown:
         raise NothingThere("There are no open questions there. Call it without a chapter to see all of them.")
-    lines = [f"- {q.question_id}: {q.text} ({q.words}, {counted(q.attempts_left, 'attempt')} left)" for q in shown]
-    return said("Open questions:\n" + "\n".join(lines), OpenQuestions(questions=shown))
+    head = "Open questions:" if graded else f"{NO_GRADED_WORK} These are the open questions, to think about:"
+    lines = [f"- {q.question_id}: {q.text} ({_terms(q, graded=graded)})" for q in shown]
+    return said("\n".join([head, *lines]), OpenQuestions(part_of_plan=graded, questions=shown))
 
 
 @course_tool(
@@ -194,6 +202,11 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
         ],
     )
     return said(_words(shown), shown)
+
+
+def _terms(question: OpenQuestion, *, graded: bool) -> str:
+    attempts = f", {counted(question.attempts_left, 'attempt')} left" if graded else ""
+    return question.words + attempts
 
 
 async def _submissions(learner: Learner, question_id: str) -> list[Submission]:

@@ -22,7 +22,9 @@ from chatgpt_app.tooling import (
     stretch_of,
     utc_now,
 )
+from chatgpt_app.tools.access import has_graded_work
 from chatgpt_app.tools.chapters import ChapterId, SectionId
+from chatgpt_app.wording import NO_GRADED_WORK
 from shared_schemas.chapters import ChapterDetail, ChapterList
 from shared_schemas.paths import (
     AdaptivePath,
@@ -86,6 +88,8 @@ async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]
     """The newest path."""
     learner = learner_of(ctx)
     path = await _newest(learner)
+    if path is None and not await has_graded_work(learner):
+        raise NothingThere(NO_GRADED_WORK)
     if path is None:
         raise NothingThere("You have no learning path yet. After two quizzes, create_learning_path can make you one.")
     shown = _shown(
