@@ -101,5 +101,7 @@ async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path:
     found = json.loads(seen.read_text())
     assert found["title"] == "The course"
     assert found["tools"] == 19  # all but the one that only a widget may call
+    assert found["inView"] == [True] * 9, "a question of the quiz"
+    assert found["known"] == 1  # of the quiz; the course tells the model nothing
     assert found["trouble"] == []
     assert found["url"].endswith("/preview")

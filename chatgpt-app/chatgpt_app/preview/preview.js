@@ -93,13 +93,21 @@ async function call(tool, input) {
     say(error.message, "said wrong");
   }
 }
+// What a card has told the model, folded below it; the card's newest words replace the earlier ones.
+function knowing() {
+  const facts = node("pre"), folded = node("details", { className: "knows hint", hidden: true }, node("summary", {}, "What the model knows of this card"), facts);
+  folded.setAttribute("aria-live", "off");
+  return { folded, learn: (known) => { facts.textContent = JSON.stringify(known, null, 2); folded.hidden = false; } };
+}
 function draw(html, input, result) {
+  const { folded, learn } = knowing();
   const context = { theme: at("theme").value, displayMode: "inline", locale: navigator.language, platform: "web" };
   new Widget(at("chat"), html, { context, input, result, width: Number(at("width").value), answers: {
     "tools/call": (params) => ask("tools/call", params),
     "ui/message": ({ content }) => { say(content.map((part) => part.text).join(" "), "asked"); say("In ChatGPT the model would answer now. Choose a tool to go on.", "hint"); return {}; },
-    "ui/update-model-context": ({ structuredContent }) => { say(`The model knows: ${JSON.stringify(structuredContent)}`, "hint"); return {}; },
+    "ui/update-model-context": ({ structuredContent }) => { learn(structuredContent); return {}; },
   } });
+  at("chat").append(folded);
 }
 function field(name, schema) {
   const about = schema.description ?? schema.enum?.join(", ") ?? "";

@@ -16,12 +16,40 @@ await page.fill("#password", password);
 await page.click("form[action='sign-in'] button[type=submit]");
 await page.click("form[action='consent'] button[value=allow]");
 await page.waitForSelector("iframe");
-const widget = page.frames().find((frame) => frame !== page.mainFrame());
+const drawn = async (number) => (await (await page.waitForSelector(`iframe >> nth=${number}`)).contentFrame());
+const widget = await drawn(0);
 await widget.waitForSelector("h1");
 const title = await widget.textContent("h1");
 await widget.click("button >> nth=0");
 await page.waitForSelector("text=In ChatGPT the model would answer now");
 const tools = await page.$$eval("#tools details", (found) => found.length);
 await page.screenshot({ path: picture });
+
+// A quiz is taken to its last question, by keyboard: nothing scrolls but what the reader's focus asks for.
+async function open(tool) {
+  const details = page.locator("#tools details", { has: page.locator("summary", { hasText: tool }) });
+  if (await details.getAttribute("open") === null) await details.locator("summary").click();
+  return details;
+}
+await page.setViewportSize({ width: 1280, height: 720 });
+const inView = [];
+const frames = await page.locator("iframe").count();
+const asked = await open("get_quiz");
+await asked.locator("[name=quiz_id]").fill("01-intro-quiz");
+await asked.getByRole("button", { name: "Call" }).click();
+const quiz = await drawn(frames);
+await quiz.waitForSelector("legend");
+await (await quiz.$("input")).focus();
+for (let number = 1; number < 10; number += 1) {
+  await (await quiz.$("textarea") ? page.keyboard.type("The examples it learned from have changed.") : page.keyboard.press("Space"));
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await quiz.waitForFunction((next) => document.getElementById("status").textContent.startsWith(`Question ${next} `), number + 1);
+  await page.waitForTimeout(150); // whatever else the page does upon that is done
+  const { y, height } = await (await quiz.$("legend")).boundingBox();
+  inView.push(y >= 0 && y + height <= 720);
+  await page.keyboard.press("Tab");
+}
+const known = await page.locator("#chat .knows:visible").count();
 await browser.close();
-writeFileSync(seen, JSON.stringify({ title, tools, trouble, url: page.url() }));
+writeFileSync(seen, JSON.stringify({ title, tools, inView, known, trouble, url: page.url() }));
