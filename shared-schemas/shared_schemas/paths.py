@@ -60,13 +60,21 @@ class AdaptivePath(Response):
     metadata: PathMetadata
 
 
+class CompletedStep(Response):
+    """A step that is done."""
+
+    chapter_id: str
+    section_id: str
+
+
 class PathProgress(Response):
-    """How much of a path is done; ``followed_at`` is when its first step was."""
+    """How much of a path is done, and which steps; ``followed_at`` is when its first step was."""
 
     followed_at: AwareDatetime | None
     completed_recommendations: int
     total_recommendations: int
     completion_percentage: int
+    completed_steps: list[CompletedStep]
 
 
 class AdaptivePathWithProgress(AdaptivePath):

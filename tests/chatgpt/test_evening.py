@@ -79,7 +79,9 @@ async def test_a_students_evening(live: Live) -> None:
         assert chat.heard[-1] == "Thinking about your next steps"
         step = {name: path["steps"][0][name] for name in ("chapter_id", "section_id")}
         assert (await chat.shown("complete_recommendation", **step))["completed_steps"] == 1
-        assert (await chat.shown("get_learning_path"))["completed_steps"] == 1
+        again = await chat.call("get_learning_path")
+        assert [one["done"] for one in again.structured_content["steps"]] == [True] + [False] * (len(path["steps"]) - 1)
+        assert f"({step['chapter_id']}/{step['section_id']}), done: " in text_of(again)
 
         questions = (await chat.shown("list_open_questions", chapter_id="04-rag"))["questions"]
         assert questions[0]["question_id"] == "04-rag-q1"

@@ -87,6 +87,8 @@ def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["head"].startswith("1 of ")
     assert report["path"]["focus"] == "SPAN"
     assert report["path"]["trouble"] == []
+    steps = report["path"]["again"]
+    assert steps == ["Done", *["Mark as done"] * (len(steps) - 1)]
 
 
 async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path: Path) -> None:

@@ -39,8 +39,9 @@ from shared_schemas.paths import (
 MAKING = {"queued": "Waiting for the tutor", "analysing": "Thinking about your next steps"}
 STILL_MAKING = "Your path is still being made. get_learning_path shows it in a moment."
 PATH: TypeAdapter[AdaptivePath] = TypeAdapter(AdaptivePath)
-# By the ids of a chapter and a section of it: what both are called.
-Titles = dict[tuple[str, str], tuple[str, str]]
+# The ids of a chapter and a section of it; what both are called.
+Step = tuple[str, str]
+Titles = dict[Step, tuple[str, str]]
 
 
 class PathStep(Shown):
@@ -53,6 +54,7 @@ class PathStep(Shown):
     reason: str
     impact: Literal["high", "medium", "low"]
     minutes: int
+    done: bool
 
 
 class LearningPath(Shown):
@@ -92,9 +94,7 @@ async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]
         raise NothingThere(NO_GRADED_WORK)
     if path is None:
         raise NothingThere("You have no learning path yet. After two quizzes, create_learning_path can make you one.")
-    shown = _shown(
-        path, await _titles(learner, path.recommendations), completed=path.progress.completed_recommendations
-    )
+    shown = _shown(path, await _titles(learner, path.recommendations), _done(path))
     return said(_words(shown), shown)
 
 
@@ -117,8 +117,7 @@ async def create_learning_path(
     newest = await _newest(learner)
     now = utc_now()
     if newest is not None and now - newest.generated_at < REPEATED_WITHIN:
-        titles = await _titles(learner, newest.recommendations)
-        shown = _shown(newest, titles, completed=newest.progress.completed_recommendations)
+        shown = _shown(newest, await _titles(learner, newest.recommendations), _done(newest))
         return said(_words(shown), shown)
     path = await followed(
         ctx,
@@ -130,7 +129,8 @@ async def create_learning_path(
         body=PathRequest(force_refresh=fresh, include_reasoning=True),
         key=once("path", fresh, newest.path_id if newest else None, stretch_of(now)),
     )
-    shown = _shown(path, await _titles(learner, path.recommendations), completed=0)
+    done = _done(newest) if newest and newest.path_id == path.path_id else set()  # today's path, given again
+    shown = _shown(path, await _titles(learner, path.recommendations), done)
     return said(_words(shown), shown)
 
 
@@ -161,7 +161,7 @@ async def complete_recommendation(
         steps = ", ".join(f"{one.chapter_id}/{one.section_id}" for one in path.recommendations)
         raise NothingThere(f"That section is no step of the current path. Its steps are: {steps}.") from error
     coming = done.next_recommendation
-    next_step = _step(coming, await _titles(learner, [coming])) if coming else None
+    next_step = _step(coming, await _titles(learner, [coming]), done=False) if coming else None
     shown = StepDone(
         completed_steps=done.completed_recommendations,
         total_steps=done.total_recommendations,
@@ -208,7 +208,11 @@ async def _sections(learner: Learner, chapter_id: str) -> dict[str, str]:
     return {section.section_id: section.title for section in chapter.sections}
 
 
-def _step(one: Recommendation, titles: Titles) -> PathStep:
+def _done(path: AdaptivePathWithProgress) -> set[Step]:
+    return {(one.chapter_id, one.section_id) for one in path.progress.completed_steps}
+
+
+def _step(one: Recommendation, titles: Titles, *, done: bool) -> PathStep:
     chapter_title, section_title = titles[one.chapter_id, one.section_id]
     return PathStep(
         chapter_id=one.chapter_id,
@@ -218,14 +222,18 @@ def _step(one: Recommendation, titles: Titles) -> PathStep:
         reason=one.reason,
         impact=one.estimated_impact,
         minutes=one.estimated_time_minutes,
+        done=done,
     )
 
 
-def _shown(path: AdaptivePath, titles: Titles, *, completed: int) -> LearningPath:
+def _shown(path: AdaptivePath, titles: Titles, done: set[Step]) -> LearningPath:
     return LearningPath(
         status=path.status,
-        steps=[_step(one, titles) for one in sorted(path.recommendations, key=lambda one: one.priority)],
-        completed_steps=completed,
+        steps=[
+            _step(one, titles, done=(one.chapter_id, one.section_id) in done)
+            for one in sorted(path.recommendations, key=lambda one: one.priority)
+        ],
+        completed_steps=len(done),
         total_minutes=path.metadata.estimated_total_time_minutes,
         reasoning=path.reasoning,
     )
@@ -233,7 +241,8 @@ def _shown(path: AdaptivePath, titles: Titles, *, completed: int) -> LearningPat
 
 def _words(path: LearningPath) -> str:
     lines = [
-        f"{number}. {step.section_title} ({step.chapter_id}/{step.section_id}), {step.minutes} min: {step.reason}"
+        f"{number}. {step.section_title} ({step.chapter_id}/{step.section_id}), "
+        f"{'done' if step.done else f'{step.minutes} min'}: {step.reason}"
         for number, step in enumerate(path.steps, start=1)
     ]
     head = f"Your learning path ({path.completed_steps} of {counted(len(path.steps), 'step')} done"

@@ -6,7 +6,7 @@ host.start("path", (path) => {
   const standing = () => `${done} of ${counted(path.steps.length, "step")} done`;
   const count = () => { head.textContent = `${standing()} · ${minutes(path.total_minutes)} in all`; };
   const step = (one) => {
-    const ticked = h("span", { class: "good", tabindex: -1 });
+    const ticked = h("span", { class: "good", tabindex: -1 }, one.done && "Done");
     const tick = button("Mark as done", async () => {
       const after = await host.call("complete_recommendation", { chapter_id: one.chapter_id, section_id: one.section_id });
       done = after.completed_steps;
@@ -19,7 +19,7 @@ host.start("path", (path) => {
     return h("li", { class: "box" }, h("h2", {}, one.section_title),
       h("p", { class: "quiet" }, `${IMPACT[one.impact]} · ${minutes(one.minutes)} · ${one.chapter_title}`), h("p", {}, one.reason),
       h("div", { class: "row" }, button("Read", () => host.say(`Read the section “${one.section_title}” of “${one.chapter_title}” with me.`),
-        { "aria-label": `Read: ${one.section_title}` }), path.status === "active" && tick, ticked));
+        { "aria-label": `Read: ${one.section_title}` }), path.status === "active" && !one.done && tick, ticked));
   };
   count();
   show(h("h1", {}, "Your learning path"), head, path.reasoning && h("p", {}, path.reasoning), h("ol", { class: "plain" }, path.steps.map(step)));

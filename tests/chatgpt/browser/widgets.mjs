@@ -20,7 +20,7 @@ page.on("request", (request) => trouble.push(`request: ${request.url()}`));
 page.on("console", (message) => { if (["error", "warning"].includes(message.type())) trouble.push(`console: ${message.text()}`); });
 page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
 const calls = [];
-await page.exposeFunction("callTool", async ({ name, arguments: input }) => {
+async function callTool({ name, arguments: input }) {
   calls.push(name);
   const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
     "io.modelcontextprotocol/clientInfo": { name: "host", version: "1" } };
@@ -28,7 +28,8 @@ await page.exposeFunction("callTool", async ({ name, arguments: input }) => {
     Accept: "application/json, text/event-stream", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": name },
     body: JSON.stringify({ jsonrpc: "2.0", id: calls.length, method: "tools/call", params: { name, arguments: input, _meta: meta } }) });
   return (await answer.json()).result;
-});
+}
+await page.exposeFunction("callTool", callTool);
 await page.setContent(`<!doctype html><title>host</title><style>body { margin: 0 } iframe { border: 0 }</style>`);
 await page.addScriptTag({ content: bundle.outputFiles[0].text });
 
@@ -94,6 +95,9 @@ await page.keyboard.press("Enter");
 await path.waitForSelector("span.good:text('Done')");
 await keepAll(path, "path-begun", [375]);
 report.path = { calls: [...calls], focus: await focused(path), head: await path.textContent("main > p"), trouble };
+widgets.again = { ...widgets.path, result: await callTool({ name: "get_learning_path", arguments: {} }) };
+const again = await draw("again", "dark", 768);
+report.path.again = await again.$$eval("li", (steps) => steps.map((step) => step.querySelector("span.good").textContent || step.querySelector("button:last-of-type").textContent));
 
 await browser.close();
 writeFileSync(seen, JSON.stringify(report));

@@ -16,6 +16,7 @@ from intelligence.paths.stored import StoredPath
 from shared_schemas.paths import (
     AdaptivePaths,
     AdaptivePathWithProgress,
+    CompletedStep,
     Completion,
     Pagination,
     PathProgress,
@@ -132,6 +133,7 @@ def _progress(row: PathRow, done: set[Step]) -> PathProgress:
         completed_recommendations=len(done),
         total_recommendations=total,
         completion_percentage=round(100 * len(done) / total),
+        completed_steps=[CompletedStep(chapter_id=chapter, section_id=section) for chapter, section in sorted(done)],
     )
 
 
