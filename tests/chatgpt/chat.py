@@ -21,7 +21,8 @@ from tests.live import PASSWORD, Live
 REDIRECT = "http://127.0.0.1/callback"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
-SELLING = re.compile(r"upgrade|premium|pricing|\$ ?\d|subscri|per month", re.IGNORECASE)
+# A question of the course speaks of an insurer's premiums: only the plan's name sells anything.
+SELLING = re.compile(r"upgrade|premium(?!s)|pricing|\$ ?\d|subscri|per month", re.IGNORECASE)
 
 
 @dataclass

@@ -47,8 +47,13 @@ class Api:
     async def get(self, _: str, message: type[Any], **__: Any) -> Any:
         if message is not AdaptivePaths:
             return SimpleNamespace(chapters=[])
-        done = {"followed_at": None, "completed_recommendations": 0, "total_recommendations": 0}
-        shown = [{**one, "progress": {**done, "completion_percentage": 0}} for one in self.paths[-1:]]
+        nothing: dict[str, Any] = {
+            "followed_at": None,
+            "completed_recommendations": 0,
+            "completed_steps": [],
+            "total_recommendations": 0,
+        }
+        shown = [{**one, "progress": {**nothing, "completion_percentage": 0}} for one in self.paths[-1:]]
         pages = {"total": 1, "limit": 1, "offset": 0, "has_more": False}
         return AdaptivePaths.model_validate({"paths": shown, "pagination": pages})
 

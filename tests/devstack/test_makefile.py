@@ -1,5 +1,6 @@
 """What the Makefile finds before anything is installed, and when it installs again."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -40,7 +41,12 @@ def installed(folder: Path) -> None:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    # As typed into a shell: the make that runs the tests would hand its own flags down.
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_what_is_installed_is_not_installed_again(folder: Path) -> None:
