@@ -26,6 +26,7 @@ from tests.conftest import free_plan
 
 OUTSIDE = ("192.0.2.1", 443)  # TEST-NET-1: nobody is there, and a cut network says so at once
 NEW_PASSWORD = "a-long-enough-password"
+CREDENTIALS = {"email": "premium@test.com", "password": "premium123"}
 CHAPTER, SECTION_OF = "02-llms", "/api/v1/chapters/02-llms"  # it has a neighbour on either side
 
 
@@ -48,6 +49,31 @@ class Doorbell:
             connection.close()
 
 
+def bodies_of(refresh_token: str, section: str, mailed: Callable[[Kind, str], str]) -> dict[str, Any]:
+    """What each operation is sent, or what makes it: a token of a mail is there only once the mail is."""
+    return {
+        "POST /api/v1/auth/register": {"email": "new@example.com", "password": NEW_PASSWORD},
+        "POST /api/v1/auth/login": CREDENTIALS,
+        "POST /api/v1/auth/refresh": {"refresh_token": refresh_token},
+        "POST /api/v1/auth/logout": {"refresh_token": refresh_token},
+        "DELETE /api/v1/auth/me": {"password": "password123"},
+        "POST /api/v1/auth/password/change": {"current_password": "password123", "new_password": NEW_PASSWORD},
+        "POST /api/v1/auth/password/forgot": {"email": CREDENTIALS["email"]},
+        "POST /api/v1/auth/password/reset": lambda: {
+            "token": mailed("password_reset", CREDENTIALS["email"]),
+            "new_password": NEW_PASSWORD,
+        },
+        "POST /api/v1/auth/email/verify": lambda: {"token": mailed("email_verification", "new@example.com")},
+        "PATCH /api/v1/auth/me": {"full_name": "Premium Test User"},
+        "POST /api/v1/quizzes/{quiz_id}/submit": {"answers": {"q1": "a", "q6": False, "q9": "It learns from data."}},
+        "PUT /api/v1/progress/chapter/{chapter_id}": {"section_id": section, "completed": True},
+        "PUT /api/v1/admin/students/{student_id}/subscription": {
+            "subscription_tier": "premium",
+            "subscription_expires_at": None,
+        },
+    }
+
+
 def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, str], str]) -> dict[str, int]:
     """Call each operation of core's OpenAPI document once, in an order in which each can succeed."""
     statuses: dict[str, int] = {}
@@ -58,8 +84,7 @@ def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, s
             for method in methods
             if path.startswith("/api/v1")
         }
-        credentials = {"email": "premium@test.com", "password": "premium123"}
-        session = sign_in(client, **credentials)
+        session = sign_in(client, **CREDENTIALS)
         admin = sign_in(client, email="admin@example.com", password="admin123")
         callers = {
             "POST /api/v1/auth/password/change": sign_in(client, email="free@test.com", password="password123"),
@@ -72,29 +97,7 @@ def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, s
             "section_id": section,
             "student_id": session["user"]["user_id"],
         }
-        bodies: dict[str, Any] = {
-            "POST /api/v1/auth/register": {"email": "new@example.com", "password": NEW_PASSWORD},
-            "POST /api/v1/auth/login": credentials,
-            "POST /api/v1/auth/refresh": {"refresh_token": session["refresh_token"]},
-            "POST /api/v1/auth/logout": {"refresh_token": session["refresh_token"]},
-            "DELETE /api/v1/auth/me": {"password": "password123"},
-            "POST /api/v1/auth/password/change": {"current_password": "password123", "new_password": NEW_PASSWORD},
-            "POST /api/v1/auth/password/forgot": {"email": credentials["email"]},
-            "POST /api/v1/auth/password/reset": lambda: {
-                "token": mailed("password_reset", credentials["email"]),
-                "new_password": NEW_PASSWORD,
-            },
-            "POST /api/v1/auth/email/verify": lambda: {"token": mailed("email_verification", "new@example.com")},
-            "PATCH /api/v1/auth/me": {"full_name": "Premium Test User"},
-            "POST /api/v1/quizzes/{quiz_id}/submit": {
-                "answers": {"q1": "a", "q6": False, "q9": "It learns from data."}
-            },
-            "PUT /api/v1/progress/chapter/{chapter_id}": {"section_id": section, "completed": True},
-            "PUT /api/v1/admin/students/{student_id}/subscription": {
-                "subscription_tier": "premium",
-                "subscription_expires_at": None,
-            },
-        }
+        bodies = bodies_of(session["refresh_token"], section, mailed)
         last = [f"POST /api/v1/auth/{name}" for name in ("refresh", "logout", "password/reset", "email/verify")]
         for operation in [*sorted(operations - set(last)), *last]:
             method, path = operation.split(" ")

@@ -130,11 +130,8 @@ def create_student(
     try:
         request = RegisterRequest(email=email, password=password, full_name=name)
     except ValidationError as error:
-        _fail(
-            "; ".join(
-                f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors(include_input=False)
-            )
-        )
+        problems = error.errors(include_input=False)
+        _fail("; ".join(f"{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}" for one in problems))
     if weakness := what_is_weak(password, email=email):
         _fail(f"password: {weakness}")
 

@@ -1,6 +1,7 @@
 """What a student reads of the answers written so far. Open to students whose plan has run out, too."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import and_, case, func, select
@@ -68,6 +69,20 @@ async def find_feedback(
     )
 
 
+def _submission(row: SubmissionRow, status: GradingStatus, score: Decimal | None) -> Submission:
+    return Submission(
+        submission_id=row.submission_id,
+        question_id=row.question_id,
+        chapter_id=row.chapter_id,
+        answer_text=row.answer_text,
+        attempt_number=row.attempt_number,
+        grading_status=status,
+        quality_score=None if score is None else float(score),
+        submitted_at=row.submitted_at,
+        feedback_url=feedback_url(row.submission_id),
+    )
+
+
 async def list_submissions(
     session: AsyncSession,
     *,
@@ -93,20 +108,7 @@ async def list_submissions(
     newest_first = wanted.order_by(SubmissionRow.submitted_at.desc(), SubmissionRow.submission_id)
     rows = (await session.execute(newest_first.limit(limit).offset(offset))).all()
     return Submissions(
-        submissions=[
-            Submission(
-                submission_id=row.submission_id,
-                question_id=row.question_id,
-                chapter_id=row.chapter_id,
-                answer_text=row.answer_text,
-                attempt_number=row.attempt_number,
-                grading_status=status,
-                quality_score=None if score is None else float(score),
-                submitted_at=row.submitted_at,
-                feedback_url=feedback_url(row.submission_id),
-            )
-            for row, status, score in rows
-        ],
+        submissions=[_submission(row, status, score) for row, status, score in rows],
         pagination=Pagination(total=total, limit=limit, offset=offset, has_more=offset + len(rows) < total),
     )
 

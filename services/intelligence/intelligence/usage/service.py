@@ -108,6 +108,11 @@ def limit_of(learner: Learner, feature: Feature) -> int | None:
     return settings.premium_adaptive_paths_limit if feature == "adaptive_path" else settings.premium_assessments_limit
 
 
+def _is_enabled(feature: Feature) -> bool:
+    settings = get_settings()
+    return settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments
+
+
 async def reserve(
     postgres: asyncpg.Connection,
     *,
@@ -145,7 +150,7 @@ async def reserve(
             limit=row["quota_limit"],
             month=row["month"],
         )
-    if not (settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments):
+    if not _is_enabled(feature):
         await close_reservation(postgres, row["reservation_id"], keep=False)
         raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
     reservation_id: UUID = row["reservation_id"]
