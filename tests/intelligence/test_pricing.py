@@ -84,10 +84,12 @@ def test_usage_is_read_as_the_provider_names_it() -> None:
 tokens = st.integers(0, 2_000_000)
 
 
-@given(tokens, tokens, tokens, tokens)
-def test_the_worst_case_is_never_less_than_the_cost(plain: int, written: int, read: int, output: int) -> None:
+@given(tokens, tokens, tokens, tokens, st.booleans())
+def test_the_worst_case_is_never_less_than_the_cost(
+    plain: int, written: int, read: int, output: int, us_only: bool
+) -> None:
     at_price = price("claude-sonnet-5-5", NOW)
-    usage = TokenUsage(plain, output, cache_write_5m=written, cache_read=read)
+    usage = TokenUsage(plain, output, cache_write_5m=written, cache_read=read, us_only=us_only)
     worst = pricing.worst_case(prompt_tokens=usage.prompt_tokens, max_tokens=output, at_price=at_price)
     assert worst >= cost(usage, at_price) >= 0
 

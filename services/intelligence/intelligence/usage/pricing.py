@@ -119,9 +119,10 @@ def cost(usage: TokenUsage, at_price: Price) -> Decimal:
 
 
 def worst_case(*, prompt_tokens: int, max_tokens: int, at_price: Price) -> Decimal:
-    """The most a call can cost: no token read from the cache, and every allowed token written."""
+    """The most a call can cost: no token read from the cache, every allowed token written, all at the dearest rate."""
     band = at_price.band(prompt_tokens)
-    return (prompt_tokens * max(band.input, band.cache_write_5m) + max_tokens * band.output) / MILLION
+    total = prompt_tokens * max(band.input, band.cache_write_5m) + max_tokens * band.output
+    return total * max(Decimal(1), *_table().multipliers.values()) / MILLION
 
 
 def retirement(model: str) -> date | None:
