@@ -19,6 +19,7 @@ ReviewReason = Literal[
     "low_confidence",
     "instructions_in_answer",
     "unsupported_quote",
+    "copied_example",
     "lexical_disagreement",
     "regraded",
     "sample",

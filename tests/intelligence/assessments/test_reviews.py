@@ -30,7 +30,8 @@ async def test_doubtful_grades_wait_for_a_person_and_say_why(world: World) -> No
     graded = {question_id: await grade(world, student, text, question_id) for question_id, text in answers.items()}
     found = {one["question_id"]: one for one in await queue(operator)}
     assert "off_topic" in found["04-rag-q1"]["reasons"]
-    assert "instructions_in_answer" in found["04-rag-q2"]["reasons"]
+    assert {"instructions_in_answer", "copied_example"} <= set(found["04-rag-q2"]["reasons"])
+    assert "copied_example" not in found["04-rag-q3"]["reasons"]
     assert "lexical_disagreement" in found["04-rag-q3"]["reasons"]
     one = found["04-rag-q1"]
     assert (one["answer_text"], one["quality_score"], one["off_topic"]) == (CAKE.strip(), 0, True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.assessments.rubric import Verdict, grade, quote_counts
+from intelligence.assessments.rubric import Verdict, grade, is_copied, quote_counts
 from shared_schemas.assessments import Level
 from shared_schemas.course import Rubric
 
@@ -118,6 +118,13 @@ def test_a_pasted_level_is_not_evidence() -> None:
     level = RUBRIC.criteria[0].levels.full
     assert not quote_counts(level, f"My answer. {level}", question=QUESTION, rubric_texts=[level])
     assert quote_counts("the model predicts likely text", level, question=QUESTION, rubric_texts=[level])
+
+
+@pytest.mark.parametrize(("words", "copied"), [(11, False), (12, True)])
+def test_a_long_run_of_the_example_is_a_copy(words: int, copied: bool) -> None:
+    example = "Start with " + " ".join(f"word{n}," for n in range(12))
+    taken = " ".join(f"Word{n}" for n in range(12)[:words])
+    assert is_copied(f"I begin: {taken} and go on", example) == copied
 
 
 def test_scripts_without_spaces_are_quoted_by_characters() -> None:

@@ -138,6 +138,7 @@ def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID, regrad
         "low_confidence": answer.confidence == "low",
         "instructions_in_answer": instructions,
         "unsupported_quote": not all(one.supported for one in grade.criteria),
+        "copied_example": rubrics.is_copied(task.shown, task.rubric.excellent_example),
         "lexical_disagreement": lexical.disagrees(task.rubric, task.shown, question=question, score=grade.score),
         "regraded": regraded,
     }

@@ -114,6 +114,11 @@ def quote_counts(quote: str, answer: str, *, question: str, rubric_texts: Iterab
     return not any(run >= max(COPIED_FROM_RUBRIC_RUN, COPIED_FROM_RUBRIC_SHARE * len(words)) for run in runs)
 
 
+def is_copied(answer: str, example: str) -> bool:
+    """Whether the answer holds a long verbatim run of the example, which is shown to who has been graded once."""
+    return _longest_run(_WORDS.findall(_plain(answer)), example) >= COPIED_FROM_RUBRIC_RUN
+
+
 def _stand_in_order(pieces: Iterable[str], text: str) -> bool:
     position = 0
     for piece in pieces:
