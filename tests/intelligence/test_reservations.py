@@ -6,6 +6,7 @@ import pytest
 
 from intelligence.database import driver, transaction
 from intelligence.errors import ServiceError
+from intelligence.settings import Settings
 from intelligence.usage import ledger, service, sweeper
 from intelligence.usage.ledger import Call, ReservationClosed, Settlement
 from intelligence.usage.service import QuotaExceeded, ServiceBudgetExhausted, SpendCeilingReached
@@ -153,6 +154,21 @@ async def test_what_a_crash_left_open_is_swept(configure: Configure, student: UU
         assert (await service.quota_use(await driver(session), student)).adaptive_paths == 0
     with pytest.raises(ReservationClosed):
         await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
+
+
+async def test_what_still_runs_is_not_swept_although_its_reservation_has_run_out(
+    configure: Configure, student: UUID, rows: Rows
+) -> None:
+    reservation_id = await reserve(learner(student), lease=0.0)
+    await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
+    await sweeper.sweep_once()
+    state = await rows("SELECT state FROM llm_reservations WHERE reservation_id = $1", reservation_id)
+    assert state == [{"state": "open"}]
+
+
+def test_a_crash_is_settled_within_a_minute() -> None:
+    longest = Settings.model_json_schema()["properties"]["anthropic_timeout"]["maximum"]
+    assert longest + ledger.LEASE_MARGIN_SECONDS + sweeper.EVERY_SECONDS <= 60
 
 
 async def test_no_call_is_made_for_a_deleted_account_and_its_texts_are_gone(
