@@ -121,7 +121,10 @@ async def test_a_spend_cap_is_not_tried_again(provider: ScriptedProvider) -> Non
         ({"retry_after": "7"}, 7.0),
         ({"retry_after_ms": "250"}, 0.25),
         ({"retry_after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+        ({"retry_after": "Thu, 01 Jan 1970 00:00:00 -0000"}, 0.0),
         ({"retry_after": "soon"}, None),
+        ({"retry_after": "inf"}, None),
+        ({"retry_after_ms": "nan"}, None),
         ({}, None),
     ],
 )

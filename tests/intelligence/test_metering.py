@@ -1,6 +1,7 @@
 """A question to the model that is answered: what it leaves in the ledger."""
 
 import asyncio
+import json
 import logging
 from decimal import Decimal
 from typing import Any
@@ -86,6 +87,9 @@ async def test_the_price_is_that_of_the_model_that_answered(asked: Asked, provid
     provider.script = [says(model="claude-haiku-5-5")]
     answer = await asked()
     assert (answer.model, answer.cost_usd) == ("claude-haiku-5-5", Decimal("0.00002"))
+    [row] = await asked.log()
+    assert row["price_version"].startswith("claude-sonnet-5-5@"), "what was asked, and set aside for"
+    assert json.loads(row["usage"])["price_version"].startswith("claude-haiku-5-5@")
 
 
 async def test_no_prompt_or_answer_is_logged(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +63,26 @@ async def test_a_provider_overloaded_in_a_row_is_left_alone(
         with pytest.raises(ModelUnavailable):
             await asked()
     assert len(provider.bodies) == circuit.OVERLOADED_IN_A_ROW
+
+
+def test_the_circuit_closes_again_however_long_the_provider_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(circuit, "time", SimpleNamespace(monotonic=lambda: now))
+    sick = circuit.Circuit()
+    for retry_after, pause in [(86_400.0, 60), (None, 10), (4.0, 4)]:
+        for _ in range(circuit.OVERLOADED_IN_A_ROW):
+            assert sick.open_for() == 0
+            sick.overloaded(retry_after)
+        assert sick.open_for() == pause
+        now += pause
+        assert sick.open_for() == 0
+        sick.answered()
+
+
+async def test_a_question_whose_time_is_up_is_not_asked(asked: Asked, provider: ScriptedProvider) -> None:
+    with pytest.raises(ModelUnavailable):
+        await asked(deadline_seconds=0.9)
+    assert (provider.bodies, await asked.log()) == ([], [])
 
 
 async def test_a_timeout_holds_its_worst_case_as_unknown(asked: Asked, provider: ScriptedProvider) -> None:

@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from importlib import import_module
 from importlib.resources import files
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx2
@@ -282,11 +283,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait as the provider asks: milliseconds, seconds or a date; None when it does not say."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * unit)
+            seconds = float(headers[name]) * unit
         except (KeyError, ValueError):
             continue
+        return max(0.0, seconds) if isfinite(seconds) else None
     try:
         at = parsedate_to_datetime(headers["retry-after"])
     except (KeyError, ValueError):
         return None
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    # "-0000" says that the zone is not known: read as the UTC that a server's clock goes by
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -3,7 +3,7 @@
 import time
 
 OVERLOADED_IN_A_ROW = 5
-PAUSE_SECONDS = 10.0
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 60.0  # nothing but the clock closes it: no provider says for how long
 
 
 class Circuit:
@@ -22,7 +22,7 @@ class Circuit:
         """Note a 529: the provider has more to do than it can."""
         self._overloaded += 1
         if self._overloaded >= OVERLOADED_IN_A_ROW:
-            self._open_until = time.monotonic() + (retry_after or PAUSE_SECONDS)
+            self._open_until = time.monotonic() + min(retry_after or PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
 
     def answered(self) -> None:
         """Note any other answer."""

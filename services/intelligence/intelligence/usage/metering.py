@@ -206,7 +206,7 @@ class _Asking(Generic[T]):
 
     async def _attempt(self) -> T:
         seconds = min(get_settings().anthropic_timeout, self.deadline - time.monotonic())
-        if seconds < SHORTEST_ATTEMPT_SECONDS and self.attempts > 0:
+        if seconds < SHORTEST_ATTEMPT_SECONDS:  # also the first, when waiting for a place has taken the time
             raise ModelUnavailable
         self.attempts += 1
         price = llm.current_price()
@@ -255,7 +255,8 @@ class _Asking(Generic[T]):
 
     async def _take(self, call_id: UUID, reply: Reply, sent_at: float, price: pricing.Price) -> T:
         """The parsed answer. What it cost is settled first, whether it can be used or not."""
-        cost = pricing.cost(reply.usage, _price_of(reply.model, price))
+        charged = _price_of(reply.model, price)
+        cost = pricing.cost(reply.usage, charged)
         self.tokens += reply.usage.prompt_tokens + reply.usage.output_tokens
         self.cost += cost
         self.model = reply.model
@@ -266,7 +267,7 @@ class _Asking(Generic[T]):
                 latency_ms=_milliseconds_since(sent_at),
                 usage=reply.usage,
                 cost_usd=cost,
-                raw_usage=reply.raw_usage | {"model": reply.model},
+                raw_usage=reply.raw_usage | {"model": reply.model, "price_version": charged.version},
                 request_id=reply.request_id,
                 error_code=error_code,
                 response_text=reply.text,
