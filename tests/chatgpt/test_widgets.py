@@ -74,6 +74,7 @@ def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dic
     assert quiz["calls"] == ["answer_question"] * 10
     assert quiz["number"] == 10
     assert "%" in quiz["title"]
+    assert quiz["hints"]
     assert quiz["status"] == quiz["title"]
     assert quiz["focus"] == "H1"
     assert quiz["trouble"] == []

@@ -216,7 +216,17 @@ def _choices(question: Question) -> str:
 def _verdict(result: Result) -> str:
     head = f"{result.score} %, {result.correct} of {result.total} right: "
     head += "passed." if result.passed else f"not passed yet ({result.passing_score} % is needed)."
-    lines = [f"{q.question_id}: {'right' if q.correct else 'wrong'}. {q.explanation}" for q in result.questions]
+    lines = [_outcome(question) for question in result.questions]
     again = f"\nRead again: {'; '.join(result.review)}." if result.review else ""
     reached = f"\nMilestone: {', '.join(result.milestones)}." if result.milestones else ""
     return head + "\n" + "\n".join(lines) + again + reached
+
+
+def _outcome(question: Marked) -> str:
+    """One question in words. A short answer earns points; what it left out is hinted at."""
+    told = "right" if question.correct else "wrong" if not question.score else "partly right"
+    if question.feedback is not None:
+        told += f", {question.score} of {counted(question.max_score, 'point')}"
+    hints = f"Hints: {' '.join(question.hints)}" if question.hints else None
+    sentences = [f"{question.question_id}: {told}.", question.feedback, question.explanation, hints]
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -48,7 +48,8 @@ function finish(result) {
     result.review.length > 0 && h("p", {}, `Read again: ${result.review.join("; ")}.`),
     h("ol", {}, result.questions.map((one) => h("li", {}, asked.get(one.question_id),
       h("div", { class: one.correct ? "good" : "bad" }, verdict(one)),
-      h("p", { class: "quiet" }, [one.feedback, one.explanation].filter(Boolean).join(" "))))),
+      h("p", { class: "quiet" }, [one.feedback, one.explanation].filter(Boolean).join(" ")),
+      one.hints.length > 0 && h("ul", { class: "quiet", "aria-label": "Hints" }, one.hints.map((hint) => h("li", {}, hint)))))),
     h("div", { class: "row" },
       button("Talk it through", () => host.say("Talk me through what I got wrong in this quiz."), { class: "main" }),
       button("Try again", () => begin(paper))));

@@ -78,6 +78,7 @@ async function answerByKeyboard() {
     await frame.waitForFunction((before) => document.getElementById("status").textContent !== before, status);
     if (await frame.$("h1")) {
       const seen = { refused, number, focus: await focused(frame), title: await frame.textContent("h1"),
+        hints: await frame.$$eval("ul[aria-label=Hints] li", (found) => found.map((hint) => hint.textContent)),
         status: await frame.textContent("#status"), calls: [...calls], trouble, heard: await page.evaluate(() => window.heard) };
       await keepAll(frame, "quiz-marked", [375]);
       return seen;
