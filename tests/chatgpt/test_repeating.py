@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from chatgpt_app import tooling
-from chatgpt_app.tools import paths, quizzes
+from chatgpt_app.tools import answers, paths, quizzes
+from shared_schemas.assessments import Submissions
 from shared_schemas.paths import AdaptivePaths
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -41,10 +42,15 @@ class Api:
     def __init__(self, clock: "Clock") -> None:
         self.clock = clock
         self.paths: list[dict[str, Any]] = []
+        self.written: list[tuple[str, str]] = []
         self.answers: dict[str, Any] = {}
         self.attempts = 0
 
     async def get(self, _: str, message: type[Any], **__: Any) -> Any:
+        if message is Submissions:
+            return SimpleNamespace(
+                submissions=[SimpleNamespace(answer_text=text, grading_status=status) for text, status in self.written]
+            )
         if message is not AdaptivePaths:
             return SimpleNamespace(chapters=[])
         nothing: dict[str, Any] = {
@@ -75,6 +81,9 @@ class Api:
                 grading_details={},
                 sections_to_review=[],
                 milestones_reached=[],
+                attempt_number=score,
+                attempts_remaining=0,
+                estimated_completion_seconds=10,
             )
         return self.answers[key]
 
@@ -112,6 +121,11 @@ async def hand_in(api: Api, answer: str) -> int:
     return int((result.structured_content or {})["score"])
 
 
+async def hand_in_words(api: Api, text: str) -> int:
+    result = await answers.submit_answer.function(context(api), question_id="04-rag-q1", answer_text=text)
+    return int((result.structured_content or {})["attempt"])
+
+
 def context(api: Api) -> Any:
     request = SimpleNamespace(state=SimpleNamespace(learner=api))
     return SimpleNamespace(request_context=SimpleNamespace(request=request))
@@ -144,6 +158,14 @@ async def test_answers_handed_in_again_count_once_at_first_and_anew_later(api: A
     assert [await hand_in(api, answer) for answer in "ab"] == [1, 2]
     clock.pass_by(seconds=60)
     assert [await hand_in(api, answer) for answer in "ba"] == [3, 4]
+
+
+async def test_words_are_graded_once_unless_their_own_grading_failed(api: Api) -> None:
+    assert [await hand_in_words(api, text) for text in ("mine", " mine\n")] == [1, 1]
+    api.written = [("mine", "pending"), ("other words", "failed")]
+    assert await hand_in_words(api, "mine") == 1
+    api.written = [("mine", "failed"), ("other words", "failed")]
+    assert await hand_in_words(api, "mine") == 2
 
 
 async def test_the_same_moment_is_two_minutes_long() -> None:

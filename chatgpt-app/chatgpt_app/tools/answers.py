@@ -138,14 +138,17 @@ async def submit_answer(
 ) -> Annotated[CallToolResult, AnswerTaken]:
     """A receipt. The same text again is the same attempt, unless its grading failed for good."""
     learner = learner_of(ctx)
-    earlier = await _submissions(learner, question_id)
-    failed = sum(submission.grading_status == "failed" for submission in earlier)
+    text = answer_text.strip()
+    failed = sum(
+        earlier.grading_status == "failed" and earlier.answer_text == text
+        for earlier in await _submissions(learner, question_id)
+    )
     receipt = await learner.send(
         "POST",
         "/api/v2/assessments/submit",
         SubmissionReceipt,
-        SubmitRequest(question_id=question_id, answer_text=answer_text),
-        once("answer", question_id, answer_text, failed),
+        SubmitRequest(question_id=question_id, answer_text=text),
+        once("answer", question_id, text, failed),
     )
     shown = AnswerTaken(
         question_id=question_id,
