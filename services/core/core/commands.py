@@ -16,14 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import demo
 from core.auth.passwords import Passwords, what_is_weak
 from core.auth.service import NewAccount, add_account
-from core.content import CourseBroken, load_version
+from core.content import CourseBroken, PublishedCourse, load_version
 from core.database import Database
 from core.errors import ServiceError
 from core.publishing.compile import CompiledCourse, compile_course
 from core.publishing.publish import AnotherPublisherWon, publish, read_pointer
 from core.publishing.source import CourseInvalid, read_source
 from core.publishing.validate import validate
-from core.settings import get_content_settings, get_settings
+from core.settings import Settings, get_content_settings, get_settings
 from core.storage import Storage, StorageError, open_storage
 from shared_schemas.accounts import RegisterRequest
 
@@ -101,8 +101,7 @@ def seed_demo() -> None:
 
     async def work() -> None:
         database = Database(settings.database_login, pool_size=1)
-        async with open_storage(settings) as storage:
-            course = await load_version(storage, await _published_version(storage))
+        course = await _published_course(settings)
         with closing(Passwords(settings.password_hash_threads)) as passwords:
             async with database.transaction() as session:
                 made = await demo.seed(session, passwords=passwords, course=course, now=datetime.now(UTC))
@@ -124,18 +123,16 @@ def create_student(
     tier: Annotated[Literal["free", "premium", "pro"], typer.Option(help="What the student has bought.")] = "free",
     days: Annotated[int | None, typer.Option(min=1, help="Days until it runs out; without it, it does not.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Make a course operator.")] = False,
+    sample_data: Annotated[
+        bool, typer.Option("--sample-data", help="Begin with two quizzes taken, as those who review the app need it.")
+    ] = False,
 ) -> None:
     """Make an account of any tier, or an operator's."""
     settings = get_settings()
-    try:
-        request = RegisterRequest(email=email, password=password, full_name=name)
-    except ValidationError as error:
-        problems = error.errors(include_input=False)
-        _fail("; ".join(f"{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}" for one in problems))
-    if weakness := what_is_weak(password, email=email):
-        _fail(f"password: {weakness}")
+    request = _registration(email, password, name)
 
     async def work() -> None:
+        course = await _published_course(settings) if sample_data else None
         database = Database(settings.database_login, pool_size=1)
         with closing(Passwords(1)) as passwords:
             account = NewAccount(
@@ -148,12 +145,26 @@ def create_student(
             )
         async with database.transaction() as session:
             student_id = await add_account(session, account=account)
+            if student_id and course:
+                await demo.take_quizzes(session, student_id=student_id, course=course, now=datetime.now(UTC))
         await database.close()
         if student_id is None:
             _fail(f"There is an account with the address {request.email} already.")
         typer.echo(f"✓ {request.email} ({account.role}, {tier}) is ready; its id is {student_id}")
 
     _run(work())
+
+
+def _registration(email: str, password: str, name: str | None) -> RegisterRequest:
+    """What an account is made of; ends the command with what is wrong with it."""
+    try:
+        request = RegisterRequest(email=email, password=password, full_name=name)
+    except ValidationError as error:
+        problems = error.errors(include_input=False)
+        _fail("; ".join(f"{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}" for one in problems))
+    if weakness := what_is_weak(password, email=email):
+        _fail(f"password: {weakness}")
+    return request
 
 
 class Progress:
@@ -228,11 +239,12 @@ def _counted(number: int, name: str) -> str:
     return f"{number} {name}{'' if number == 1 else 's'}"
 
 
-async def _published_version(storage: Storage) -> str:
-    pointer, _ = await read_pointer(storage)
-    if pointer is None:
-        _fail("No course is published yet: run core publish first.")
-    return pointer.content_version
+async def _published_course(settings: Settings) -> PublishedCourse:
+    async with open_storage(settings) as storage:
+        pointer, _ = await read_pointer(storage)
+        if pointer is None:
+            _fail("No course is published yet: run core publish first.")
+        return await load_version(storage, pointer.content_version)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
