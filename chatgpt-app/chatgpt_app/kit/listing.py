@@ -31,12 +31,11 @@ Prompt = Annotated[Line, Field(max_length=128)]
 
 
 class Case(BaseModel):
-    """A prompt a reviewer tries, the call it leads to, and why that is right."""
+    """A prompt a reviewer tries on the demo account, the call it leads to, and why that is right."""
 
     model_config = ConfigDict(extra="forbid")
 
     prompt: Prompt
-    account: Text
     tool: Text
     arguments: dict[str, Any]
     says: str = ""
