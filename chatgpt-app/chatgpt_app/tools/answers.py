@@ -102,7 +102,9 @@ async def list_open_questions(
             question_id=q.question_id,
             chapter_id=q.chapter_id,
             text=q.question_text,
-            criteria=[f"{criterion.name} ({criterion.points} points)" for criterion in q.evaluation_criteria],
+            criteria=[
+                f"{criterion.name} ({counted(criterion.points, 'point')})" for criterion in q.evaluation_criteria
+            ],
             words=f"{q.expected_length.minimum_words} to {q.expected_length.maximum_words} words",
             attempts_left=q.student_status.attempts_remaining if graded else 0,
             latest_score=q.student_status.latest_score,
@@ -209,7 +211,7 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
 
 def _terms(question: OpenQuestion, *, graded: bool) -> str:
     attempts = f", {counted(question.attempts_left, 'attempt')} left" if graded else ""
-    return question.words + attempts
+    return f"{question.words}{attempts}; graded by {', '.join(question.criteria)}"
 
 
 async def _submissions(learner: Learner, question_id: str) -> list[Submission]:
