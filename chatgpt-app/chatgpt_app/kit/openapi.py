@@ -1,5 +1,6 @@
 """One OpenAPI document for API clients, of the operations a learner's assistant needs."""
 
+import json
 import re
 from importlib.metadata import version
 from typing import Any
@@ -29,8 +30,26 @@ def document(settings: Settings, specifications: list[dict[str, Any]]) -> dict[s
         "servers": [{"url": settings.public_url}],
         "security": [{"bearer": []}],
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": _reached(paths, schemas),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
     }
+
+
+def _reached(part: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """Those of ``schemas`` that ``part`` names, and those that they name in turn."""
+    found: dict[str, Any] = {}
+    names = _named(part)
+    while names:
+        name = names.pop()
+        found[name] = schemas[name]
+        names |= _named(schemas[name]) - found.keys()
+    return dict(sorted(found.items()))
+
+
+def _named(part: Any) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(part)))
 
 
 def _operation(operation: dict[str, Any], path: str) -> dict[str, Any]:
