@@ -45,6 +45,18 @@ async def test_privacy_lists_all_that_any_tool_shows(client: httpx.AsyncClient, 
             assert member.replace("_", " ") in row
 
 
+async def test_privacy_names_who_reads_answers_and_what_is_kept_of_sign_in(client: httpx.AsyncClient) -> None:
+    told = " ".join((await client.get("/privacy")).text.split())
+    for said in (
+        "one in ten of the others",
+        "Your plan",
+        "network address",
+        "one cookie",
+        "Until you disconnect the app",
+    ):
+        assert said in told
+
+
 async def test_the_proof_of_the_address_is_there_only_when_it_is_set(client: httpx.AsyncClient) -> None:
     path = "/.well-known/openai-apps-challenge"
     assert (await client.get(path)).status_code == 404
