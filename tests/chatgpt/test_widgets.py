@@ -83,6 +83,11 @@ def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dic
     assert "score" in told[-1]
 
 
+def test_a_button_that_speaks_to_the_chat_keeps_the_focus(report: dict[str, Any]) -> None:
+    assert len(report["course"]["heard"]) == 1
+    assert report["course"]["focus"] == "BUTTON"
+
+
 def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["calls"] == ["complete_recommendation"]
     assert report["path"]["head"].startswith("1 of ")

@@ -86,11 +86,12 @@ function trouble(text) {
   card.querySelector("[role=alert]")?.remove();
   card.append(h("p", { role: "alert", class: "bad" }, text || "This did not work. Please try again."));
 }
-// A button that can not be pressed twice while it works; what goes wrong is said below the card.
+// A button that can not be pressed twice while it works, and keeps the focus; what goes wrong is said below the card.
 const button = (text, work, properties) => h("button", { type: "button", ...properties, onclick: async ({ currentTarget }) => {
+  if (currentTarget.ariaDisabled === "true") return;
   card.querySelector("[role=alert]")?.remove();
-  currentTarget.disabled = true;
-  try { await work(); } catch (error) { trouble(error.message); } finally { currentTarget.disabled = false; }
+  currentTarget.ariaDisabled = "true";
+  try { await work(); } catch (error) { trouble(error.message); } finally { currentTarget.ariaDisabled = null; }
 } }, text);
 const bar = (share, label) => svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${percent(share)}` },
   svg("rect", { width: share, height: 8, fill: "var(--accent)" }));

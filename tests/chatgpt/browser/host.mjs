@@ -4,6 +4,9 @@ import { AppBridge, PostMessageTransport } from "@modelcontextprotocol/ext-apps/
 const POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'none'";
 const CAN = { openLinks: {}, serverTools: {}, message: { text: {} }, updateModelContext: { structuredContent: {} } };
 
+// A host takes a moment for its answer, long enough for a browser to take the focus off what it may not be on.
+const drawnAnew = () => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
+
 let bridge, frame;
 const context = (theme, width) => ({ theme, locale: "en", displayMode: "inline", platform: "web", containerDimensions: { width, maxHeight: 5000 } });
 
@@ -14,7 +17,7 @@ window.draw = ({ html, input, result }, theme, width) => new Promise((drawn) => 
   bridge = new AppBridge(null, { name: "host", version: "1" }, CAN, { hostContext: context(theme, width) });
   window.heard = { messages: [], contexts: [] };
   bridge.oncalltool = (params) => window.callTool(params);
-  bridge.onmessage = async ({ content }) => { window.heard.messages.push(content[0].text); return {}; };
+  bridge.onmessage = async ({ content }) => { window.heard.messages.push(content[0].text); await drawnAnew(); return {}; };
   bridge.onupdatemodelcontext = async ({ structuredContent }) => { window.heard.contexts.push(structuredContent); return {}; };
   bridge.onsizechange = ({ height }) => { frame.height = height; };
   bridge.oninitialized = async () => {

@@ -89,6 +89,12 @@ async function answerByKeyboard() {
 }
 report.quiz = await answerByKeyboard();
 
+const course = await draw("course", "light", 375);
+await (await course.$("button")).focus();
+await page.keyboard.press("Enter");
+await course.waitForSelector("button:is(:disabled, [aria-disabled])", { state: "detached" });
+report.course = { focus: await focused(course), heard: await page.evaluate(() => window.heard.messages) };
+
 calls.length = 0;
 const path = await draw("path", "dark", 768);
 await (await path.$("button[aria-label^='Mark as done']")).focus();
