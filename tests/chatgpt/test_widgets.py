@@ -110,6 +110,12 @@ async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path:
     assert found["title"] == "The course"
     assert found["tools"] == 19  # all but the one that only a widget may call
     assert found["inView"] == [True] * 9, "a question of the quiz"
+    assert found["controls"][:2] == [["level", "select-one", False], ["quiz_id", "text", True]]
+    assert ["fresh", "checkbox", False] in found["controls"]
+    assert found["refusal"] == ["asked", "said wrong"]
+    assert found["cards"] == [["The course", "allow-scripts"], ["Quiz", "allow-scripts"]]
+    below, tools = found["scrolled"]
+    assert below > 0 <= tools
     assert found["known"] == 1  # of the quiz; the course tells the model nothing
     assert found["trouble"] == []
     assert found["url"].endswith("/preview")

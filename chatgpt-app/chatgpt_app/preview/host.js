@@ -2,20 +2,30 @@
 const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">`;
 
 export class Widget {
-  // `answers` holds a function for each request the widget may make; `context` is told to it at the start.
+  // `answers` holds a function for each request the widget may make; `context` is told to it at the start. The frame is
+  // called as the widget's document is.
   constructor(place, html, { context, result, input, answers, width }) {
     this.context = context;
     this.answers = answers;
     this.first = { input, result };
     this.frame = document.createElement("iframe");
-    this.frame.title = "Widget";
+    this.frame.title = new DOMParser().parseFromString(html, "text/html").title;
     this.frame.setAttribute("sandbox", "allow-scripts");
-    this.frame.style.width = `${width}px`;
     this.frame.style.height = "200px";
-    this.frame.style.colorScheme = context.theme;
+    this.fit(width);
     this.frame.srcdoc = html.replace("<head>", `<head>${POLICY}`);
     addEventListener("message", (event) => { if (event.source === this.frame.contentWindow) this.hear(event.data); });
     place.append(this.frame);
+  }
+  fit(width) {
+    this.frame.style.width = `${width}px`;
+    this.frame.style.colorScheme = this.context.theme;
+  }
+  // The reader turns to another theme or width while the widget stands there.
+  change(context, width) {
+    this.context = context;
+    this.fit(width);
+    this.tell("ui/notifications/host-context-changed", context);
   }
   post(message) { this.frame.contentWindow.postMessage({ jsonrpc: "2.0", ...message }, "*"); }
   tell(method, params) { this.post({ method, params }); }

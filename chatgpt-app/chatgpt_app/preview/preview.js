@@ -81,7 +81,8 @@ async function call(tool, input) {
   const status = say(`${tool._meta["openai/toolInvocation/invoking"]}…`, "hint");
   try {
     const result = await ask("tools/call", { name: tool.name, arguments: input }, (stage) => { status.textContent = `${stage}…`; });
-    status.textContent = tool._meta["openai/toolInvocation/invoked"];
+    if (result.isError) status.remove();
+    else status.textContent = tool._meta["openai/toolInvocation/invoked"];
     const uri = tool._meta.ui?.resourceUri;
     const words = say(result.content.map((part) => part.text).join("\n"), result.isError ? "said wrong" : "said");
     if (uri && !result.isError) {
@@ -89,7 +90,7 @@ async function call(tool, input) {
       draw(await page(uri), input, result);
     }
   } catch (error) {
-    status.textContent = "";
+    status.remove();
     say(error.message, "said wrong");
   }
 }
@@ -99,29 +100,38 @@ function knowing() {
   folded.setAttribute("aria-live", "off");
   return { folded, learn: (known) => { facts.textContent = JSON.stringify(known, null, 2); folded.hidden = false; } };
 }
+const context = () => ({ theme: at("theme").value, displayMode: "inline", locale: navigator.language, platform: "web" });
+const width = () => Number(at("width").value);
+const drawn = [];
+if (matchMedia("(prefers-color-scheme: dark)").matches) at("theme").value = "dark";
+for (const choice of ["theme", "width"]) at(choice).onchange = () => drawn.forEach((widget) => widget.change(context(), width()));
 function draw(html, input, result) {
   const { folded, learn } = knowing();
-  const context = { theme: at("theme").value, displayMode: "inline", locale: navigator.language, platform: "web" };
-  new Widget(at("chat"), html, { context, input, result, width: Number(at("width").value), answers: {
+  drawn.push(new Widget(at("chat"), html, { context: context(), input, result, width: width(), answers: {
     "tools/call": (params) => ask("tools/call", params),
     "ui/message": ({ content }) => { say(content.map((part) => part.text).join(" "), "asked"); say("In ChatGPT the model would answer now. Choose a tool to go on.", "hint"); return {}; },
     "ui/update-model-context": ({ structuredContent }) => { learn(structuredContent); return {}; },
-  } });
+  } }));
   at("chat").append(folded);
 }
-function field(name, schema) {
-  const about = schema.description ?? schema.enum?.join(", ") ?? "";
-  const wide = name === "answers" || name === "answer_text";
-  const made = wide ? node("textarea", { name, rows: 3 }) : node("input", { name, placeholder: schema.default ?? "" });
-  return node("label", {}, `${name} `, node("span", { className: "hint" }, about), made);
+const LONG = 500; // characters: what may be longer gets more than a line
+function control(name, schema, required) {
+  if (schema.enum) return node("select", { name, required }, ...schema.enum.map((one) => new Option(one, one, false, one === schema.default)));
+  if (schema.type === "boolean") return node("input", { name, type: "checkbox", checked: schema.default === true });
+  if (schema.type === "object" || schema.maxLength > LONG) return node("textarea", { name, required, rows: 3 });
+  return node("input", { name, required });
+}
+function field(name, schema, required) {
+  const about = [required && "(required)", schema.description].filter(Boolean).join(" ");
+  return node("label", {}, `${name} `, node("span", { className: "hint" }, about), control(name, schema, required));
 }
 function value(schema, given) {
   if (schema.type === "object") return JSON.parse(given);
-  return schema.type === "boolean" ? given === "true" : given;
+  return schema.type === "boolean" ? true : given; // a box that is not ticked is not given
 }
 function form(tool) {
   const known = Object.entries(tool.inputSchema.properties ?? {});
-  const fields = known.map(([name, schema]) => field(name, schema));
+  const fields = known.map(([name, schema]) => field(name, schema, (tool.inputSchema.required ?? []).includes(name)));
   const made = node("form", { onsubmit: (event) => {
     event.preventDefault();
     const given = new FormData(made);

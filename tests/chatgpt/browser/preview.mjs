@@ -4,7 +4,7 @@ import { launch } from "./chromium.mjs";
 
 const [address, email, password, seen, picture] = process.argv.slice(2);
 const browser = await launch();
-const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+const page = await browser.newPage({ viewport: { width: 1440, height: 1000 }, colorScheme: "dark" });
 const trouble = [];
 page.on("console", (message) => { if (message.type() === "error") trouble.push(message.text()); });
 page.on("pageerror", (error) => trouble.push(error.message));
@@ -25,12 +25,28 @@ await page.waitForSelector("text=In ChatGPT the model would answer now");
 const tools = await page.$$eval("#tools details", (found) => found.length);
 await page.screenshot({ path: picture });
 
+// The card follows the reader to another theme and width.
+const dressed = (theme, width) => widget.waitForFunction(([wanted, wide]) => document.documentElement.style.colorScheme === wanted
+  && innerWidth === wide, [theme, width]);
+await dressed("dark", 768);
+await page.selectOption("#theme", "light");
+await page.selectOption("#width", "375");
+await dressed("light", 375);
+await page.selectOption("#width", "768");
+const controls = await page.$$eval("#tools :is([name=level], [name=fresh], [name=quiz_id])", (found) => found.map((one) => [one.name, one.type, one.required]));
+
 // A quiz is taken to its last question, by keyboard: nothing scrolls but what the reader's focus asks for.
 async function open(tool) {
   const details = page.locator("#tools details", { has: page.locator("summary", { hasText: tool }) });
   if (await details.getAttribute("open") === null) await details.locator("summary").click();
   return details;
 }
+const refused = await open("explain");
+for (const name of ["chapter_id", "section_id"]) await refused.locator(`[name=${name}]`).fill("nowhere");
+await refused.getByRole("button", { name: "Call" }).click();
+await page.waitForSelector("#chat .wrong");
+const refusal = await page.$$eval("#chat > *", (said) => said.slice(-2).map((one) => one.className));
+
 await page.setViewportSize({ width: 1280, height: 720 });
 const inView = [];
 const frames = await page.locator("iframe").count();
@@ -51,5 +67,8 @@ for (let number = 1; number < 10; number += 1) {
   await page.keyboard.press("Tab");
 }
 const known = await page.locator("#chat .knows:visible").count();
+await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+const scrolled = await page.evaluate(() => [scrollY, document.querySelector("section").getBoundingClientRect().top]);
+const cards = await page.$$eval("iframe", (found) => found.map((one) => [one.title, one.getAttribute("sandbox")]));
 await browser.close();
-writeFileSync(seen, JSON.stringify({ title, tools, inView, known, trouble, url: page.url() }));
+writeFileSync(seen, JSON.stringify({ title, tools, controls, refusal, scrolled, cards, inView, known, trouble, url: page.url() }));
