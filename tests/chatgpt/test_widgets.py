@@ -88,6 +88,10 @@ def test_a_button_that_speaks_to_the_chat_keeps_the_focus(report: dict[str, Any]
     assert report["course"]["focus"] == "BUTTON"
 
 
+def test_a_card_listens_to_its_host_only_and_says_what_is_meant_for_a_learner(report: dict[str, Any]) -> None:
+    assert report["alerts"] == {"foreign": 0, "refused": "There is no such learning path."}
+
+
 def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["calls"] == ["complete_recommendation"]
     assert report["path"]["head"].startswith("1 of ")

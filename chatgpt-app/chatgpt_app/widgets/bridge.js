@@ -20,9 +20,11 @@ const host = (() => {
   function take(result) {
     drawn = true;
     if (result?.structuredContent) draw(result.structuredContent);
-    else { show(); trouble(words(result)); }
+    else { show(); trouble(problem(result)); }
   }
-  const words = (result) => (result?.content ?? []).map((part) => part.text ?? "").join("\n");
+  // What went wrong, without the sentences that name a tool: those are for the model.
+  const problem = (result) => (result?.content ?? []).map((part) => part.text ?? "").join(" ")
+    .split(/(?<=[.:]) /).filter((sentence) => !/[a-z]_[a-z]/.test(sentence)).join(" ");
   const heard = {
     "ui/notifications/tool-result": take,
     "ui/notifications/tool-cancelled": () => trouble("This was cancelled."),
@@ -60,7 +62,7 @@ const host = (() => {
     // What a tool shows; what it says instead, as an Error.
     async call(name, args) {
       const result = await ask("tools/call", { name, arguments: args });
-      if (result.isError || !result.structuredContent) throw new Error(words(result));
+      if (result.isError || !result.structuredContent) throw new Error(problem(result));
       return result.structuredContent;
     },
     say: (text) => ask("ui/message", { role: "user", content: [{ type: "text", text }] }).catch(() => {}),

@@ -95,6 +95,17 @@ await page.keyboard.press("Enter");
 await course.waitForSelector("button:is(:disabled, [aria-disabled])", { state: "detached" });
 report.course = { focus: await focused(course), heard: await page.evaluate(() => window.heard.messages) };
 
+// A message that is not the host's: its source is the widget's own window.
+const foreign = await course.evaluate(async () => {
+  const heard = new Promise((done) => { addEventListener("message", ({ source }) => source === window && done()); });
+  postMessage({ jsonrpc: "2.0", method: "ui/notifications/tool-cancelled" }, "*");
+  await heard;
+  return document.querySelectorAll("[role=alert]").length;
+});
+const words = [{ type: "text", text: "There is no such learning path. Use get_learning_path to see the current path." }];
+await page.evaluate((refused) => window.draw(refused, "light", 375), { ...widgets.path, result: { isError: true, content: words } });
+report.alerts = { foreign, refused: await (await page.frames()[1].waitForSelector("[role=alert]")).textContent() };
+
 calls.length = 0;
 const path = await draw("path", "dark", 768);
 await (await path.$("button[aria-label^='Mark as done']")).focus();
