@@ -23,7 +23,8 @@ PREVIEW_POLICY += "img-src data:; connect-src 'self'; frame-src 'self'; base-uri
 
 def routes(settings: Settings, list_tools: ListTools) -> list[Route]:
     """The routes; ``list_tools`` says what the privacy page must list. The preview is for development only."""
-    found = [Route(f"/{name}", _page(name, settings, list_tools)) for name in pages.TITLES]
+    addresses = {name: "/" if name == "home" else f"/{name}" for name in pages.TITLES}
+    found = [Route(address, _page(name, settings, list_tools)) for name, address in addresses.items()]
     found += [Route("/healthz", healthz), Route("/.well-known/openai-apps-challenge", _challenge(settings))]
     if not settings.production:
         found += [Route(path, _file(*file)) for path, file in PREVIEW.items()]

@@ -15,7 +15,7 @@ from tests.live import PASSWORD, Live
 PICTURES = HERE.parents[1] / "test-artifacts" / "pages"
 PAGES = [
     *("sign-in", "sign-in-refused", "forgot", "reset", "reset-refused", "sign-up", "sign-up-refused", "consent"),
-    *("problem", "privacy", "terms", "support", "preview"),
+    *("problem", "home", "privacy", "terms", "support", "preview"),
 ]
 
 

@@ -27,12 +27,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield found
 
 
-@pytest.mark.parametrize("page", ["privacy", "terms", "support"])
+@pytest.mark.parametrize("page", ["", "privacy", "terms", "support"])
 async def test_a_page_names_its_publisher_and_needs_nothing_else(client: httpx.AsyncClient, page: str) -> None:
     answer = await client.get(f"/{page}")
     assert answer.status_code == 200
     assert "A &lt;school&gt;" in answer.text
-    assert "help@course.example" in answer.text
+    assert ("help@course.example" in answer.text) is (page != "")
     assert "$" not in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
@@ -72,10 +72,16 @@ def test_production_refuses_a_token_that_is_none(token: str) -> None:
         Settings(_env_file=None, environment="production", core_service_token=token)
 
 
+async def test_home_says_how_to_connect(client: httpx.AsyncClient) -> None:
+    assert "<code>https://course.example/mcp</code>" in (await client.get("/")).text
+
+
 async def test_production_has_no_preview(client: httpx.AsyncClient) -> None:
     assert (await client.get("/preview")).status_code == 200
+    assert "/preview" in (await client.get("/")).text
     async with asking(environment="production") as production:
         assert (await production.get("/preview")).status_code == 404
+        assert "/preview" not in (await production.get("/")).text
 
 
 async def test_a_host_keeps_its_sign_in_while_core_can_not_be_asked() -> None:

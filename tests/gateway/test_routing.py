@@ -80,6 +80,7 @@ async def test_each_prefix_reaches_its_service_with_the_target_unchanged(
         "/oauth/../internal/v1/oauth/token",
         "/internal/v1/oauth/token",
         "/gateway-error",
+        "/gateway-home",
         "/nginx.conf",
         "/favicon.ico",
     ],
@@ -105,9 +106,19 @@ async def test_the_root_names_the_product_its_documentation_and_health(stack: St
     answer = await stack.gateway.ask("/")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Vary"] == "Accept"
     assert answer.json()["name"] == "Course Companion"
     assert set(answer.json()) == {"name", "documentation", "health"}
     assert stack.requests() == []
+
+
+async def test_who_reads_pages_is_shown_the_apps_at_the_root(stack: Stack) -> None:
+    answer = await stack.gateway.ask(
+        "/?from=a-listing", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    )
+    assert answer.json()["served_by"].startswith("chatgpt-app")
+    (request,) = stack.requests()
+    assert request.target == "/?from=a-listing"
 
 
 async def test_the_gateways_own_health_asks_nobody(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""The pages a plugin must have: privacy, terms, support. Plain HTML that needs nothing else."""
+"""The pages a plugin must have: home, privacy, terms, support. Plain HTML that needs nothing else."""
 
 from functools import lru_cache
 from html import escape
@@ -10,10 +10,12 @@ from mcp.types import Tool
 
 from chatgpt_app.settings import Settings
 
-TITLES = {"privacy": "Privacy", "terms": "Terms of use", "support": "Support"}
+TITLES = {"home": "A tutor inside ChatGPT", "privacy": "Privacy", "terms": "Terms of use", "support": "Support"}
+PREVIEW = '<p>This is a development installation: <a href="/preview">the preview</a> shows the app without ChatGPT.</p>'
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
     "Cache-Control": "public, max-age=300",
+    "Vary": "Accept",  # the home page is JSON to programs
 }
 
 
@@ -22,6 +24,8 @@ def page(name: str, settings: Settings, tools: list[Tool]) -> str:
     body = Template(_text(f"{name}.html")).substitute(
         publisher=escape(settings.publisher_name),
         contact=_contact(settings),
+        address=escape(settings.resource),
+        preview="" if settings.production else PREVIEW,
         fields="\n".join(_row(tool) for tool in tools),
     )
     return Template(_text("page.html")).substitute(title=TITLES[name], body=body)

@@ -49,9 +49,9 @@ await page.getByRole("button", { name: "Do not allow" }).waitFor();
 await keep("consent");
 await page.goto(`${address}/oauth/authorize?client_id=nobody`);
 await keep("problem");
-for (const name of ["privacy", "terms", "support", "preview"]) {
+for (const name of ["", "privacy", "terms", "support", "preview"]) {
   await page.goto(`${address}/${name}`);
-  await keep(name);
+  await keep(name || "home");
 }
 await browser.close();
 writeFileSync(seen, JSON.stringify({ report, away }));
