@@ -43,6 +43,7 @@ async def test_each_verb_is_a_tool_and_says_truly_whether_it_writes(server: Cour
         assert hints["readOnlyHint"] is (name in READING)
         assert hints["destructiveHint"] is False
         assert hints["openWorldHint"] is False
+        assert hints["idempotentHint"] is True
 
 
 async def test_each_tool_says_all_that_a_review_asks_for(server: CourseServer, era: str) -> None:
@@ -55,6 +56,7 @@ async def test_each_tool_says_all_that_a_review_asks_for(server: CourseServer, e
         assert tool["securitySchemes"] == meta["securitySchemes"] == [{"type": "oauth2", "scopes": ["learn"]}]
         assert 0 < len(meta["openai/toolInvocation/invoking"]) <= 64
         assert 0 < len(meta["openai/toolInvocation/invoked"]) <= 64
+        assert meta.get("openai/outputTemplate") == meta.get("ui", {}).get("resourceUri")
         assert not SELLING.search(str(tool))
 
 
