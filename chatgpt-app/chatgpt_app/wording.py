@@ -65,19 +65,24 @@ def _refused(error: Refused) -> str:
         case "RATE_LIMIT_EXCEEDED":
             return _used_up(error)
         case code if code in API_SPEAKS | WHAT_HAPPENED.keys():
-            happened = WHAT_HAPPENED.get(code) or str(error.body.get("message", ""))
+            happened = _fields(error) or WHAT_HAPPENED.get(code) or str(error.body.get("message", ""))
             return " ".join(part for part in (happened, *_details(error), NEXT_STEP.get(code)) if part)
         case _:
             return f"Something went wrong on our side. {TRY_AGAIN}"
 
 
 def _details(error: Refused) -> list[str]:
-    """What the API knows beyond its message: a suggestion, or which fields were wrong."""
+    """What the API suggests beyond its message."""
     fallback = error.detail("fallback") or {}
     found = [error.detail("suggestion"), fallback.get("suggestion")]
-    fields = error.detail("fields") or []
-    found += [f"{field.get('field')}: {field.get('message')}" for field in fields if isinstance(field, dict)]
     return [str(text) for text in found if text and str(text) not in str(error.body.get("message"))]
+
+
+def _fields(error: Refused) -> str:
+    """What is wrong with which field, as one sentence; nothing where the API names none."""
+    fields = [field for field in error.detail("fields") or [] if isinstance(field, dict)]
+    told = "; ".join(f"{field.get('field')}: {str(field.get('message')).rstrip('.')}" for field in fields)
+    return told and f"{told}."
 
 
 def _used_up(error: Refused) -> str:

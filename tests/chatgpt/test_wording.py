@@ -42,6 +42,17 @@ def test_a_refusal_says_what_to_do(status: int, code: str, more: dict[str, Any],
     assert not re.search(r"premium|\$|upgrade|9\.99|secret", said, re.IGNORECASE)
 
 
+def test_several_wrong_fields_are_told_one_by_one() -> None:
+    fields = [
+        {"field": "answers.q1", "message": "no such option"},
+        {"field": "answers.q99", "message": "no such question."},
+    ]
+    body = {"code": "VALIDATION_ERROR", "message": "answers.q1: no such option", "details": {"fields": fields}}
+    assert explain(Refused(422, body)) == (
+        "answers.q1: no such option; answers.q99: no such question. Correct this and call the tool again."
+    )
+
+
 def test_a_used_up_month_says_when_there_is_more() -> None:
     quota = {"feature": "adaptive_paths", "used": 10, "limit": 10, "reset_date": "2026-12-01T00:00:00+00:00"}
     said = explain(Refused(429, {"code": "RATE_LIMIT_EXCEEDED", "quota": quota}))
