@@ -115,6 +115,12 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def reached(milestones: list[str]) -> str:
+    """A sentence that names the milestones; nothing where there are none."""
+    named = ", ".join(milestone.replace("_", " ") for milestone in milestones)
+    return named and f"Milestone reached: {named}."
+
+
 def once(*words: object) -> str:
     """An Idempotency-Key made of what is asked for: the same call again has no second effect.
 

@@ -33,11 +33,12 @@ def test_a_short_answer_is_told_its_points_and_hints_and_partial_credit_is_not_w
         total=4,
         questions=questions,
         review=[],
-        milestones=[],
+        milestones=["first_chapter"],
     )
     assert _verdict(result).splitlines()[1:] == [
         "q1: right. Why q1.",
         "q2: wrong. Why q2.",
         "q9: partly right, 4 of 10 points. Two ideas are missing. Why q9. Hints: Think of the data. What of time?",
         "q10: wrong, 0 of 10 points. Nothing was answered. Why q10.",
+        "Milestone reached: first chapter.",
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult
 
 from chatgpt_app.gateway import api_path
-from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, said
+from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, reached, said
 from chatgpt_app.tools.chapters import ChapterId, SectionId
 from shared_schemas.progress import Milestones, Progress, ProgressUpdate, ProgressUpdated, Streaks
 
@@ -123,10 +123,8 @@ async def update_progress(
         total_sections=state.total_sections,
         milestones=state.milestones_reached,
     )
-    reached = f" Milestone: {', '.join(shown.milestones)}." if shown.milestones else ""
-    return said(
-        f"Read: {shown.read_sections} of {counted(shown.total_sections, 'section')} of {state.title}.{reached}", shown
-    )
+    read = f"Read: {shown.read_sections} of {counted(shown.total_sections, 'section')} of {state.title}."
+    return said(f"{read} {reached(shown.milestones)}".rstrip(), shown)
 
 
 @course_tool(

@@ -8,7 +8,18 @@ from pydantic import Field
 from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
 from chatgpt_app.gateway import api_path
-from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said, stretch_of, utc_now
+from chatgpt_app.tooling import (
+    Ctx,
+    Shown,
+    counted,
+    course_tool,
+    learner_of,
+    once,
+    reached,
+    said,
+    stretch_of,
+    utc_now,
+)
 from shared_schemas.course import Slug
 from shared_schemas.quizzes import Answer, QuizAttempt, QuizPaper, QuizSubmission
 
@@ -217,9 +228,8 @@ def _verdict(result: Result) -> str:
     head = f"{result.score} %, {result.correct} of {result.total} right: "
     head += "passed." if result.passed else f"not passed yet ({result.passing_score} % is needed)."
     lines = [_outcome(question) for question in result.questions]
-    again = f"\nRead again: {'; '.join(result.review)}." if result.review else ""
-    reached = f"\nMilestone: {', '.join(result.milestones)}." if result.milestones else ""
-    return head + "\n" + "\n".join(lines) + again + reached
+    again = f"Read again: {'; '.join(result.review)}." if result.review else ""
+    return "\n".join(line for line in (head, *lines, again, reached(result.milestones)) if line)
 
 
 def _outcome(question: Marked) -> str:
