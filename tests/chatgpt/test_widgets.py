@@ -92,6 +92,10 @@ def test_a_card_listens_to_its_host_only_and_says_what_is_meant_for_a_learner(re
     assert report["alerts"] == {"foreign": 0, "refused": "There is no such learning path."}
 
 
+def test_a_grade_that_a_person_looked_at_says_so(report: dict[str, Any]) -> None:
+    assert report["review"] == "A person has looked at this grade; it was 4 before. The quote shows it."
+
+
 def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["calls"] == ["complete_recommendation"]
     assert report["path"]["head"].startswith("1 of ")

@@ -17,6 +17,7 @@ from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
     Feedback,
     GradingFailure,
+    Question,
     Questions,
     Submission,
     SubmissionReceipt,
@@ -71,6 +72,13 @@ class CriterionGrade(Shown):
     section_id: str
 
 
+class Review(Shown):
+    """That a person has looked at the grade: what it was before, and what they say."""
+
+    original_score: float
+    note: str | None = None
+
+
 class GradedAnswer(Shown):
     """Feedback on an answer; ``score`` from 0 to 10."""
 
@@ -81,6 +89,7 @@ class GradedAnswer(Shown):
     strengths: list[str]
     improvements: list[str]
     criteria: list[CriterionGrade]
+    review: Review | None = None
 
 
 @course_tool(
@@ -174,8 +183,10 @@ async def submit_answer(
 )
 async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolResult, GradedAnswer]:
     """Feedback on the newest answer to a question."""
-    submissions = await _submissions(learner_of(ctx), question_id)
+    learner = learner_of(ctx)
+    submissions = await _submissions(learner, question_id)
     if not submissions:
+        await learner.get(api_path("v2", "assessments", "questions", question_id), Question)  # or there is none
         raise NothingThere("You have not answered this question yet. submit_answer hands an answer in.")
     feedback = await followed(
         ctx,
@@ -187,13 +198,19 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
     )
     if isinstance(feedback, GradingFailure):
         raise NothingThere(FAILED)
-    shown = GradedAnswer(
-        question_id=question_id,
+    shown = _graded(feedback)
+    return said(_words(shown), shown)
+
+
+def _graded(feedback: Feedback) -> GradedAnswer:
+    review = feedback.review
+    return GradedAnswer(
+        question_id=feedback.question_id,
         score=feedback.quality_score,
         off_topic=feedback.off_topic,
         summary=feedback.detailed_feedback,
         strengths=feedback.strengths,
-        improvements=feedback.improvements,
+        improvements=[] if feedback.off_topic else feedback.improvements,  # the summary repeats the question already
         criteria=[
             CriterionGrade(
                 criterion=one.criterion,
@@ -205,8 +222,8 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
             )
             for one in feedback.criteria
         ],
+        review=Review(original_score=review.original_score, note=review.note) if review else None,
     )
-    return said(_words(shown), shown)
 
 
 def _terms(question: OpenQuestion, *, graded: bool) -> str:
@@ -222,6 +239,10 @@ async def _submissions(learner: Learner, question_id: str) -> list[Submission]:
 
 def _words(graded: GradedAnswer) -> str:
     lines = [f"{graded.score:g} of 10. {graded.summary}"]
+    if graded.review:
+        was = graded.review.original_score
+        before = f"; it was {was:g} before" if was != graded.score else ""
+        lines.append(f"A person has looked at this grade{before}. {graded.review.note or ''}".rstrip())
     lines += [f"+ {strength}" for strength in graded.strengths]
     lines += [f"- {improvement}" for improvement in graded.improvements]
     for one in graded.criteria:

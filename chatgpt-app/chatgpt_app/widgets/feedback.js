@@ -1,8 +1,10 @@
 host.start("feedback", (graded) => {
   const list = (title, points) => points.length > 0 && [h("h2", {}, title), h("ul", {}, points.map((point) => h("li", {}, point)))];
   const earned = (one) => Math.round(100 * one.points / one.out_of);
+  const before = graded.review?.original_score !== graded.score ? `; it was ${graded.review?.original_score} before` : "";
   show(h("h1", {}, `${graded.score} of 10 points`), bar(Math.round(10 * graded.score), "Score"),
     graded.off_topic && h("p", { class: "bad" }, "This answered another question."),
+    graded.review && h("p", { class: "box" }, `A person has looked at this grade${before}. ${graded.review.note ?? ""}`),
     h("p", {}, graded.summary), list("What was good", graded.strengths), list("What would make it better", graded.improvements),
     h("h2", {}, "By criterion"),
     h("ul", { class: "plain" }, graded.criteria.map((one) => h("li", { class: "box" },

@@ -106,6 +106,11 @@ const words = [{ type: "text", text: "There is no such learning path. Use get_le
 await page.evaluate((refused) => window.draw(refused, "light", 375), { ...widgets.path, result: { isError: true, content: words } });
 report.alerts = { foreign, refused: await (await page.frames()[1].waitForSelector("[role=alert]")).textContent() };
 
+const { result } = widgets.feedback;
+const review = { original_score: 4, note: "The quote shows it." };
+widgets.reviewed = { ...widgets.feedback, result: { ...result, structuredContent: { ...result.structuredContent, review } } };
+report.review = await (await draw("reviewed", "light", 375)).textContent("p.box");
+
 calls.length = 0;
 const path = await draw("path", "dark", 768);
 await (await path.$("button[aria-label^='Mark as done']")).focus();
