@@ -51,7 +51,8 @@ function finish(result) {
       h("p", { class: "quiet" }, [one.feedback, one.explanation].filter(Boolean).join(" ")),
       one.hints.length > 0 && h("ul", { class: "quiet", "aria-label": "Hints" }, one.hints.map((hint) => h("li", {}, hint)))))),
     h("div", { class: "row" },
-      button("Talk it through", () => host.say("Talk me through what I got wrong in this quiz."), { class: "main" }),
+      button("Talk it through", () => host.say(result.correct < result.total
+        ? "Talk me through what I got wrong in this quiz." : "Talk me through what I should remember of this quiz."), { class: "main" }),
       button("Try again", () => begin(paper))));
   title.focus();
   announce(title.textContent);
