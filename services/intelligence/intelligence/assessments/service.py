@@ -57,7 +57,7 @@ class InvalidSubmission(ServiceError):
 
     status = 400
     code = "INVALID_SUBMISSION"
-    message = "This does not read like an answer. Nothing was charged."
+    message = "This does not read like an answer. Nothing was counted."
 
     def __init__(self) -> None:
         super().__init__(

@@ -34,7 +34,7 @@ class ReservationClosed(ServiceError):
 
     status = 503
     code = "LLM_SERVICE_UNAVAILABLE"
-    message = "This request took too long and was given up. Nothing was charged; please try again."
+    message = "This request took too long and was given up. Nothing was counted; please try again."
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class ModelUnavailable(ServiceError):
 
     status = 503
     code = "LLM_SERVICE_UNAVAILABLE"
-    message = "The tutor's model is not available at the moment. Nothing was charged; please try again shortly."
+    message = "The tutor's model is not available at the moment. Nothing was counted; please try again shortly."
 
     def __init__(self, retry_after_seconds: float | None = None) -> None:
         self.retry_after_seconds = max(1, round(retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS))

@@ -14,7 +14,7 @@ class ServiceBusy(ServiceError):
 
     status = 503
     code = "SERVICE_BUSY"
-    message = "Too many students are asking at once. Nothing was charged; please try again in a moment."
+    message = "Too many students are asking at once. Nothing was counted; please try again in a moment."
 
     def __init__(self) -> None:
         super().__init__(
