@@ -52,9 +52,28 @@ def forms(page: httpx.Response) -> list[Form]:
 def answer_of(page: httpx.Response) -> dict[str, str]:
     """What the redirect back to a client says."""
     assert page.status_code == 303, (page.status_code, page.text)
-    query = parse_qs(urlsplit(page.headers["Location"]).query, strict_parsing=True)
+    return said_by(page.headers["Location"])
+
+
+def said_by(address: str) -> dict[str, str]:
+    """What an address tells a client."""
+    query = parse_qs(urlsplit(address).query, strict_parsing=True)
     assert all(len(values) == 1 for values in query.values()), query
     return {name: values[0] for name, values in query.items()}
+
+
+def is_page(answer: httpx.Response, status: int = 200) -> bool:
+    """Whether this is a page of ours, with everything that guards one."""
+    assert answer.status_code == status, answer.text
+    policy = answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in policy
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    assert "<script" not in answer.text
+    assert '<html lang="en">' in answer.text
+    return "Location" not in answer.headers
 
 
 @dataclass

@@ -30,3 +30,9 @@ async def other_browser(app: FastAPI) -> AsyncIterator[Browser]:
 async def asking(client: httpx.AsyncClient) -> App:
     """A client that has registered itself."""
     return await register(client)
+
+
+@pytest.fixture
+async def on_this_machine(client: httpx.AsyncClient) -> App:
+    """The same, with an address on the student's own machine."""
+    return await register(client, redirect_uris=["http://127.0.0.1:3055/callback?kept=1"])

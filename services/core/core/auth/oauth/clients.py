@@ -40,6 +40,18 @@ def _client_name(name: str) -> str:
     return name
 
 
+def is_loopback(uri: str) -> bool:
+    """Whether an address is on the very machine that asks for it."""
+    parts = urlsplit(uri)
+    return parts.scheme in {"http", "https"} and parts.hostname in LOOPBACK
+
+
+def place_of(uri: str) -> str:
+    """What a student is told about where an address leads: its host, or an app's own scheme."""
+    parts = urlsplit(uri)
+    return parts.netloc or parts.scheme
+
+
 RedirectUri = Annotated[str, Field(max_length=2000), AfterValidator(_redirect_uri)]
 
 
@@ -80,8 +92,11 @@ class Client:
 
     def host_of(self, redirect_uri: str) -> str:
         """What a student is told about who asks: the document's host, or where the browser goes afterwards."""
-        parts = urlsplit(self.client_id if self.documented else redirect_uri)
-        return parts.netloc or parts.scheme
+        return place_of(self.client_id if self.documented else redirect_uri)
+
+    def vouches_for(self, redirect_uri: str) -> bool:
+        """Whether an address of the client is known to be its own, or at least to lead nowhere but to this machine."""
+        return self.documented or is_loopback(redirect_uri)
 
     def get_client_id(self) -> str:
         """The id."""

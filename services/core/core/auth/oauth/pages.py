@@ -23,7 +23,7 @@ from core.auth import recovery
 from core.auth.desk import Desk, SignInDesk
 from core.auth.mails import TokenRefused
 from core.auth.oauth import documents, registry, service
-from core.auth.oauth.clients import Client
+from core.auth.oauth.clients import Client, place_of
 from core.auth.oauth.grants import Parameters
 from core.auth.oauth.router import read_form
 from core.auth.oauth.tickets import LIFETIME, InvalidTicket, Ticket, seal, unseal
@@ -68,7 +68,8 @@ class PageRoute(APIRoute):
             except service.SentBack as sent:
                 return _redirect(sent.headers["Location"])
             except ServiceError as error:
-                return _page("problem.html", error.status, problem=error.message)
+                back = error.location if isinstance(error, service.LinkedBack) else ""
+                return _page("problem.html", error.status, problem=error.message, back=back, place=place_of(back))
 
         return handle
 

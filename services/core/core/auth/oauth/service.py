@@ -61,11 +61,23 @@ class SentBack(ServiceError):
         super().__init__(headers={"Location": location})
 
 
+class LinkedBack(ServiceError):
+    """The app that sent you here has asked for something that Course Companion does not do."""
+
+    status = 400
+    code = "INVALID_REQUEST"
+
+    def __init__(self, location: str) -> None:
+        super().__init__()
+        self.location = location
+
+
 async def begin(desk: Desk, *, asked: Parameters, fetch: registry.Fetch) -> tuple[Client, Ticket]:
     """Who asks, and for what.
 
-    Raises UnknownClient, ClientUnreachable or RedirectNotRegistered, after which nobody is sent anywhere; SentBack with
-    the address of the refusal where the client is who it says.
+    Raises UnknownClient, ClientUnreachable or RedirectNotRegistered, after which nobody is sent anywhere. What is the
+    client's to hear is raised with an address: SentBack, or LinkedBack where anybody could have registered that (RFC
+    9700, section 4.11.2), so that a link to us leads nowhere else unasked.
     """
     client_id, redirect_uri = asked.only("client_id"), asked.only("redirect_uri")
     if client_id is None or "\0" in client_id:
@@ -80,7 +92,8 @@ async def begin(desk: Desk, *, asked: Parameters, fetch: registry.Fetch) -> tupl
         asked.refuse_other_resource(desk.settings.app_resource)
     except OAuthRefused as error:
         problem = {"error": error.error, "error_description": error.message}
-        raise SentBack(answer_address(redirect_uri, problem, state=state, settings=desk.settings)) from error
+        back = answer_address(redirect_uri, problem, state=state, settings=desk.settings)
+        raise (SentBack if client.vouches_for(redirect_uri) else LinkedBack)(back) from error
     ticket = Ticket(
         client_id=client.client_id,
         redirect_uri=redirect_uri,
