@@ -1,4 +1,4 @@
-"""The protocol's own test suite against the app behind the gateway. Sign-in is left out: it has tests of its own."""
+"""The protocol's own test suite against the whole app behind the gateway. Core is played: sign-in has its own tests."""
 
 import asyncio
 import json
@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatgpt_app.app import allowed
-from chatgpt_app.server import CourseServer
+from chatgpt_app.app import create_app
 from chatgpt_app.settings import Settings
 from tests.chatgpt.node import HERE, run_node
 from tests.gateway.conftest import running_gateway
 
 BASELINE = HERE / "conformance.yml"
+TOKEN = "a caller's"
 FIRST, SECOND = "2025-11-25", "2026-07-28"
 SCENARIOS = [
     ("server-initialize", FIRST),
@@ -33,14 +38,33 @@ SCENARIOS = [
 ]
 
 
+async def exchange(request: Request) -> JSONResponse:
+    """Core, which takes one token for good."""
+    if (await request.form())["subject_token"] != TOKEN:
+        return JSONResponse({"error": "invalid_request"}, 400)
+    return JSONResponse({"access_token": "one of the API", "expires_in": 900})
+
+
+def signed_in(app: ASGIApp) -> ASGIApp:
+    """The app for a suite that cannot sign in: the token is added to every request."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["headers"].append((b"authorization", f"Bearer {TOKEN}".encode()))
+        await app(scope, receive, send)
+
+    return handle
+
+
 @pytest.fixture(scope="session")
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Where the gateway offers the app's `/mcp`."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        settings = Settings(_env_file=None, public_url=f"http://127.0.0.1:{port}")
-        app = CourseServer(settings).streamable_http_app(stateless_http=True, transport_security=allowed(settings))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", http="httptools"))
+        own = f"http://127.0.0.1:{port}"
+        app = create_app(Settings(_env_file=None, public_url=own, core_url=own, core_service_token="core's"))
+        routes = [Route("/internal/v1/oauth/token", exchange, methods=["POST"]), Mount("/", signed_in(app))]
+        served = Starlette(routes=routes, lifespan=app.router.lifespan_context)
+        server = uvicorn.Server(uvicorn.Config(served, log_level="error", http="httptools"))
         serving = asyncio.create_task(server.serve([listening]))
         folder: Path = tmp_path_factory.mktemp("conformance")
         async with running_gateway(
