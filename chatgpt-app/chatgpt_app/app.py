@@ -28,8 +28,10 @@ def create_app(settings: Settings) -> Starlette:
     # progress becomes a stream.
     server = CourseServer(settings)
     mcp = server.streamable_http_app(stateless_http=True, transport_security=allowed(settings))
+    # A GET would be a stream for what a server says of its own accord, which is nothing here.
+    posts = Route("/mcp", mcp, methods=["POST"])
     told = challenge(f"{settings.public_url}/.well-known/oauth-protected-resource/mcp")
-    gate = BearerGate(mcp, TokenExchange(doors), doors, challenge=told)
+    gate = BearerGate(posts.handle, TokenExchange(doors), doors, challenge=told)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

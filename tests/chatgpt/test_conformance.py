@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -98,3 +99,11 @@ def test_a_scenario_of_the_official_suite_passes(
     outcome = outcomes[named]
     assert outcome["code"] == 0, outcome["printed"]
     assert "Passed: 0/" not in outcome["printed"]
+
+
+async def test_no_stream_is_opened_that_nothing_would_ever_come_by(address: str) -> None:
+    headers = {"Accept": "text/event-stream", "MCP-Protocol-Version": FIRST}
+    async with httpx.AsyncClient(timeout=10) as client:
+        for method in ("GET", "DELETE"):
+            answer = await client.request(method, address, headers=headers)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, "POST"), method
