@@ -1,6 +1,6 @@
 """Who may speak to `/mcp`: the bearer is exchanged at core for a short API token of the same session.
 
-The API token is kept until it ends. The caller's is never passed on, and the app can neither read nor make one.
+The API token is kept for a minute. The caller's is never passed on, and the app can neither read nor make one.
 """
 
 import hashlib
@@ -21,6 +21,8 @@ from chatgpt_app.gateway import Doors, Message
 SCOPE = "learn"
 KEPT_TOKENS = 20_000
 LONGEST_TOKEN = 4096
+# What asks nothing of the API, such as the list of the tools, is served for so long after a session has ended.
+KEPT_SECONDS = 60.0
 # A kept token that is about to end is exchanged anew, so that the longest call still finishes with it.
 SPARE_SECONDS = 60.0
 
@@ -53,7 +55,8 @@ class TokenExchange:
         self._kept.pop(digest, None)
         while len(self._kept) >= KEPT_TOKENS:
             del self._kept[next(iter(self._kept))]  # the oldest
-        self._kept[digest] = Kept(fresh.access_token, began + fresh.expires_in - SPARE_SECONDS)
+        good_for = min(KEPT_SECONDS, fresh.expires_in - SPARE_SECONDS)
+        self._kept[digest] = Kept(fresh.access_token, began + good_for)
         return fresh.access_token
 
     def forget(self, bearer: str) -> None:

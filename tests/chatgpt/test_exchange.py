@@ -1,6 +1,7 @@
-"""A caller's token becomes one of the API at core, once for as long as that lasts."""
+"""A caller's token becomes one of the API at core, once a minute."""
 
 import itertools
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -48,6 +49,20 @@ async def test_one_that_is_about_to_end_is_not_begun_with(seconds: int, exchange
     for _ in range(2):
         await exchange.api_token("a")
     assert len(core.shown) == exchanges
+
+
+async def test_core_is_asked_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(auth, "time", SimpleNamespace(monotonic=lambda: now))
+    core = Core()
+    exchange = exchanging(core)
+    await exchange.api_token("a")
+    now += 59
+    assert await exchange.api_token("a") == "api-1"
+    now += 1
+    core.trouble = SignedOut()
+    with pytest.raises(SignedOut):
+        await exchange.api_token("a")
 
 
 @pytest.mark.parametrize("trouble", [SignedOut(), Unreachable("core")])
