@@ -71,7 +71,10 @@ async def test_an_issuer_with_a_path_is_described_at_its_own_address(settings: S
 async def test_a_client_registers_and_is_a_public_one(client: httpx.AsyncClient) -> None:
     asked = {
         "client_name": "Une appli",
-        "redirect_uris": ["http://localhost:3000/cb", "com.example.app:/cb"],
+        "redirect_uris": [
+            *("http://localhost:3000/cb", "http://[::1]:3000/cb", "https://my-client.example:8443/cb"),
+            *("com.example.app:/cb", "com.example.app://signed-in/cb"),
+        ],
         "token_endpoint_auth_method": "client_secret_post",
         "grant_types": ["authorization_code"],
         "logo_uri": "https://client.example/logo.png",
@@ -112,6 +115,15 @@ async def test_a_client_registers_and_is_a_public_one(client: httpx.AsyncClient)
                     "https://cli\u00e9nt.example/",
                     "https://client.example\\@evil.example/",
                 ),
+                *(
+                    "https://x;sandbox",
+                    "https://*/",
+                    "https://x,default-src/",
+                    "https://'self'/",
+                    "https://a_b.example/",
+                ),
+                *("https://client.example:/", "https://client.example:x/"),
+                *("https://client.example:80443x", "com.example.app://x;sandbox/cb", "http://localhost;/cb"),
                 *("https://client.example/\u0000", "https://client.example/" + "x" * 2000),
             )
         ),

@@ -4,6 +4,7 @@ Two kinds. A *documented* client's id is the https address of its metadata docum
 *registered* one has told us about itself (RFC 7591), and nothing it says is proved.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ SCOPE = "learn"
 GRANT_TYPES = ("authorization_code", "refresh_token")
 AUTH_METHOD = "none"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# It is shown to students and written into a page's policy: so nothing but a host name or a bracketed IP, and a port.
+HOST_AND_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def _redirect_uri(uri: str) -> str:
@@ -25,6 +28,8 @@ def _redirect_uri(uri: str) -> str:
     parts = urlsplit(uri)
     if "#" in uri or "@" in parts.netloc:
         raise ValueError("an address here has neither a fragment nor a user name")
+    if parts.netloc and not HOST_AND_PORT.fullmatch(parts.netloc):
+        raise ValueError("a host is a name of letters, digits, dots and hyphens, or an IP address")
     web = parts.scheme == "https" and parts.hostname
     loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
     own_scheme = "." in parts.scheme  # RFC 8252, section 7.1: a domain name in reverse
