@@ -58,6 +58,7 @@ async def test_a_client_is_known_by_its_document(
     assert f"<strong>{host.netloc}</strong>" in page.text
     assert "A tutor&#39;s host" in page.text
     assert "Nobody has" not in page.text, "the host is certain"
+    assert "It will take you to <strong>documents.test</strong>." in page.text
     assert answer_of(await browser.open(documented.request(scope="x")))["error"] == "invalid_scope"
     code = (await browser.allow(documented.request(), (await sign_up()).email))["code"]
     tokens = (await documented.redeem(code)).json()

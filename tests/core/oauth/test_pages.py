@@ -38,7 +38,8 @@ async def test_from_request_to_code(browser: Browser, asking: App, sign_up: Sign
     page = await browser.submit(page, "sign-in", email=student.email.upper(), password=PASSWORD)
     assert is_page(page)
     assert student.email in page.text
-    assert "client.example" in page.text
+    assert "It will take you to <strong>client.example</strong>." in page.text
+    assert "your own computer" not in page.text
     assert "Nobody has" in page.text, "a client that registered itself proves nothing by its name"
     answer = await browser.submit(page, "consent", decision="allow")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -221,7 +222,7 @@ async def test_pages_are_pages_without_a_database(settings: Settings) -> None:
 async def test_a_loopback_and_an_own_scheme_are_named_to_the_student(app: FastAPI, browser: Browser) -> None:
     loopback = await register(browser.client, redirect_uris=["http://127.0.0.1:3055/callback"], client_name=None)
     page = await browser.open(loopback.request())
-    assert "127.0.0.1:3055" in page.text
+    assert "It will take you to <strong>127.0.0.1:3055</strong>.\nThat is a program on your own computer" in page.text
     assert "form-action 'self' http://127.0.0.1:3055;" in page.headers["Content-Security-Policy"]
     own = await register(browser.client, redirect_uris=["com.example.tutor:/callback"])
     page = await browser.open(own.request(scope="x"))

@@ -95,9 +95,10 @@ class Client:
         documented = row.fresh_until is not None
         return cls(row.client_id, row.client_name, frozenset(row.redirect_uris), documented)
 
-    def host_of(self, redirect_uri: str) -> str:
-        """What a student is told about who asks: the document's host, or where the browser goes afterwards."""
-        return place_of(self.client_id if self.documented else redirect_uri)
+    @property
+    def host(self) -> str:
+        """The host of a client's document, which is what it is known by."""
+        return place_of(self.client_id)
 
     def vouches_for(self, redirect_uri: str) -> bool:
         """Whether an address of the client is known to be its own, or at least to lead nowhere but to this machine."""

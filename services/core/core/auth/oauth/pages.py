@@ -23,7 +23,7 @@ from core.auth import recovery
 from core.auth.desk import Desk, SignInDesk
 from core.auth.mails import TokenRefused
 from core.auth.oauth import documents, registry, service
-from core.auth.oauth.clients import Client, place_of
+from core.auth.oauth.clients import Client, is_loopback, place_of
 from core.auth.oauth.grants import Parameters
 from core.auth.oauth.router import read_form
 from core.auth.oauth.tickets import LIFETIME, InvalidTicket, Ticket, seal, unseal
@@ -103,9 +103,9 @@ class Visit:
         sealed = seal(ticket, browser=self.browser, secret=self.desk.settings.token_secrets[0], now=self.now)
         parts = urlsplit(ticket.redirect_uri)
         origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
-        host = client.host_of(ticket.redirect_uri)
-        shown = {"notice": None, **words}
-        return _page(name, status_code, goes_to=origin, client=client, host=host, ticket=sealed, **shown)
+        end = {"place": place_of(ticket.redirect_uri), "loopback": is_loopback(ticket.redirect_uri)}
+        shown = {"notice": None, **end, **words}
+        return _page(name, status_code, goes_to=origin, client=client, ticket=sealed, **shown)
 
 
 async def read_visit(request: Request, desk: SignInDesk, now: Now) -> Visit:
