@@ -16,6 +16,7 @@ from tests.core.oauth.browsing import (
     exchange,
     grant,
     is_live,
+    is_page,
     refusal,
     register,
     works,
@@ -63,6 +64,48 @@ async def change_password(client: httpx.AsyncClient, headers: dict[str, str]) ->
 
 async def erase(client: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
     return await client.request("DELETE", "/api/v1/auth/me", json={"password": PASSWORD}, headers=headers)
+
+
+async def revoke_a_token(app: App, tokens: dict[str, Any]) -> httpx.Response:
+    return await app.client.post("/oauth/revoke", data={"token": tokens["access_token"], "client_id": app.client_id})
+
+
+async def use_an_old_refresh_token(app: App, tokens: dict[str, Any]) -> httpx.Response:
+    newer = (await app.refresh(tokens["refresh_token"])).json()
+    await app.refresh(newer["refresh_token"])
+    return await app.refresh(tokens["refresh_token"])
+
+
+async def sign_the_app_out(app: App, tokens: dict[str, Any]) -> httpx.Response:
+    api_token = (await exchange(app.client, tokens["access_token"])).json()["access_token"]
+    return await sign_out(app.client, {"Authorization": f"Bearer {api_token}"})
+
+
+@pytest.mark.parametrize("end", [revoke_a_token, use_an_old_refresh_token, sign_the_app_out])
+async def test_an_agreement_ends_with_the_connection(
+    client: httpx.AsyncClient, browser: Browser, asking: App, sign_up: SignUp, end: Any
+) -> None:
+    student, other = await sign_up(), await register(client)
+    for app in (asking, other):
+        tokens = await grant(browser, app, student.email)
+    assert (await browser.sign_in(asking.request(), student.email)).status_code == 303, "remembered until then"
+    await end(other, tokens)
+    page = await browser.sign_in(other.request(), student.email)
+    assert is_page(page)
+    assert "Allow access?" in page.text
+    assert (await browser.sign_in(asking.request(), student.email)).status_code == 303, "another's stands"
+
+
+async def test_what_is_revoked_is_asked_for_anew_although_another_connection_stands(
+    owner: asyncpg.Connection, browser: Browser, asking: App, sign_up: SignUp
+) -> None:
+    student = await sign_up()
+    tokens = [await grant(browser, asking, student.email) for _ in range(2)]
+    await revoke_a_token(asking, tokens[0])
+    assert "Allow access?" in (await browser.sign_in(asking.request(), student.email)).text
+    assert await is_live(asking.client, tokens[1]["access_token"])
+    kept = "SELECT count(*) FROM oauth_consents WHERE student_id = $1"
+    assert await owner.fetchval(kept, UUID(student.student_id)) == 0
 
 
 @pytest.mark.parametrize("end", [sign_out, change_password, erase])

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import security
@@ -13,7 +13,7 @@ from core.auth.oauth import registry
 from core.auth.oauth.clients import SCOPE
 from core.auth.oauth.grants import Credential, OAuthRefused, Parameters, check_client, check_token_request
 from core.auth.oauth.service import CODE_KIND
-from core.models import OAuthGrant, SignInSession
+from core.models import OAuthConsent, OAuthGrant, SignInSession
 from core.settings import Settings
 from core.tokens import (
     ACCESS_TOKEN_LIFETIME,
@@ -67,7 +67,10 @@ async def issue(session: AsyncSession, *, asked: Parameters, settings: Settings,
 
 
 async def revoke(session: AsyncSession, *, asked: Parameters, settings: Settings) -> None:
-    """End the session of an access or refresh token (RFC 7009). What is no token is no error; OAuthRefused else."""
+    """End the session of an access or refresh token, and what its student agreed to (RFC 7009).
+
+    What is no token is no error; OAuthRefused else.
+    """
     asked.refuse_repeated()
     check_client(asked, client=await registry.known(session, asked.data.get("client_id", "")))
     session_id = _session_of(asked.needed("token"), settings=settings)
@@ -77,6 +80,10 @@ async def revoke(session: AsyncSession, *, asked: Parameters, settings: Settings
     if owner != asked.data["client_id"]:
         raise OAuthRefused("invalid_grant", "This token was given to another client.")
     await sessions.revoke(session, session_id=session_id)
+    student = select(SignInSession.student_id).where(SignInSession.session_id == session_id).scalar_subquery()
+    await session.execute(
+        delete(OAuthConsent).where(OAuthConsent.client_id == owner, OAuthConsent.student_id == student)
+    )
 
 
 async def exchange(session: AsyncSession, *, asked: Parameters, settings: Settings, now: datetime) -> dict[str, Any]:

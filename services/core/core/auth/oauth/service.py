@@ -136,7 +136,7 @@ async def signed_in_student(session: AsyncSession, *, ticket: Ticket) -> Student
     student = await session.scalar(
         select(Student)
         .join(SignInSession, SignInSession.student_id == Student.student_id)
-        .where(_live(ticket.session_id))
+        .where(SignInSession.session_id == ticket.session_id, _live())
     )
     if student is None:
         raise SignInExpired
@@ -144,10 +144,15 @@ async def signed_in_student(session: AsyncSession, *, ticket: Ticket) -> Student
 
 
 async def has_agreed(session: AsyncSession, *, student_id: UUID, ticket: Ticket) -> bool:
-    """Whether the student has let this client in before, to no less than it asks for now."""
+    """Whether the student has let this client in, to no less than it asks for now, and it is signed in still."""
+    connected = (
+        select(SignInSession.session_id)
+        .join(OAuthGrant, OAuthGrant.session_id == SignInSession.session_id)
+        .where(SignInSession.student_id == student_id, OAuthGrant.client_id == ticket.client_id, _live())
+    )
     scope = await session.scalar(
         select(OAuthConsent.scope).where(
-            OAuthConsent.student_id == student_id, OAuthConsent.client_id == ticket.client_id
+            OAuthConsent.student_id == student_id, OAuthConsent.client_id == ticket.client_id, connected.exists()
         )
     )
     return scope is not None and set(ticket.scope.split()) <= set(scope.split())
@@ -159,7 +164,8 @@ async def allow(session: AsyncSession, *, ticket: Ticket, settings: Settings) ->
     Allowing twice, by a second click, gives the same code. Raises SignInExpired, and ConnectedAlready once the code was
     redeemed.
     """
-    signed_in = await session.scalar(select(SignInSession).where(_live(ticket.session_id)).with_for_update())
+    waiting = select(SignInSession).where(SignInSession.session_id == ticket.session_id, _live())
+    signed_in = await session.scalar(waiting.with_for_update())
     if signed_in is None:
         raise SignInExpired
     grant = await session.scalar(select(OAuthGrant).where(OAuthGrant.session_id == signed_in.session_id))
@@ -211,9 +217,5 @@ async def _agree(session: AsyncSession, *, student_id: UUID, session_id: UUID, t
     )
 
 
-def _live(session_id: UUID | None) -> ColumnElement[bool]:
-    return (
-        (SignInSession.session_id == session_id)
-        & SignInSession.revoked_at.is_(None)
-        & (SignInSession.expires_at > func.now())
-    )
+def _live() -> ColumnElement[bool]:
+    return SignInSession.revoked_at.is_(None) & (SignInSession.expires_at > func.now())
