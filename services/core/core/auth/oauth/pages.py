@@ -1,22 +1,16 @@
 """The pages on which a student signs in, signs up and lets a client in: plain HTML forms, without any script."""
 
-import base64
-import hashlib
 import re
 import secrets
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Depends, Request, Response, status
-from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from core.auth import recovery
@@ -25,6 +19,7 @@ from core.auth.mails import TokenRefused
 from core.auth.oauth import documents, registry, service
 from core.auth.oauth.clients import Client, is_loopback, place_of
 from core.auth.oauth.grants import Parameters
+from core.auth.oauth.rendering import PageRoute, in_words, page, redirect
 from core.auth.oauth.router import read_form
 from core.auth.oauth.tickets import LIFETIME, InvalidTicket, Ticket, seal, unseal
 from core.auth.service import AccountExists
@@ -39,39 +34,12 @@ GOOD_COOKIE = re.compile(r"[A-Za-z0-9_-]{32}")
 COOKIE_BYTES = 24
 OWN_ZONES = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
-templates = Environment(
-    loader=PackageLoader("core.auth.oauth"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
 
 class PageTooOld(ServiceError):
     """This page is too old, or was opened in another browser. Please go back to the app and connect again."""
 
     status = 400
     code = "INVALID_REQUEST"
-
-
-class PageRoute(APIRoute):
-    """A route whose refusals are pages, or send the browser back to the client."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, with the refusals rendered."""
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except service.SentBack as sent:
-                return _redirect(sent.headers["Location"])
-            except ServiceError as error:
-                back = error.location if isinstance(error, service.LinkedBack) else ""
-                return _page("problem.html", error.status, problem=error.message, back=back, place=place_of(back))
-
-        return handle
 
 
 @dataclass(frozen=True)
@@ -105,7 +73,7 @@ class Visit:
         origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
         end = {"place": place_of(ticket.redirect_uri), "loopback": is_loopback(ticket.redirect_uri)}
         shown = {"notice": None, **end, **words}
-        return _page(name, status_code, goes_to=origin, client=client, ticket=sealed, **shown)
+        return page(name, status_code, goes_to=origin, client=client, ticket=sealed, **shown)
 
 
 async def read_visit(request: Request, desk: SignInDesk, now: Now) -> Visit:
@@ -132,9 +100,9 @@ async def authorize(request: Request, visit: ThisVisit, fetch: Fetch) -> Respons
     """Where a client sends a student who shall let it in."""
     asked = Parameters(request.query_params.multi_items())
     client, ticket = await service.begin(visit.desk, asked=asked, fetch=fetch)
-    page = visit.show("sign_in.html", client, ticket, problem=None, email="")
+    shown = visit.show("sign_in.html", client, ticket, problem=None, email="")
     place = urlsplit(visit.desk.settings.public_url)
-    page.set_cookie(
+    shown.set_cookie(
         COOKIE,
         visit.browser,
         max_age=int(LIFETIME.total_seconds()),
@@ -143,7 +111,7 @@ async def authorize(request: Request, visit: ThisVisit, fetch: Fetch) -> Respons
         httponly=True,
         samesite="lax",
     )
-    return page
+    return shown
 
 
 @pages_router.post("/sign-in")
@@ -175,9 +143,9 @@ async def sign_up(asked: Form, visit: ThisVisit) -> Response:
         wanted = RegisterRequest.model_validate({**filled, "password": asked.data["password"]})
         ticket = await service.sign_up(visit.desk, ticket=ticket, request=wanted)
     except ValidationError as error:
-        return visit.show("sign_up.html", client, ticket, 422, problem=_in_words(error), **words)
+        return visit.show("sign_up.html", client, ticket, 422, problem=in_words(error), **words)
     except (InvalidFields, AccountExists, TooManyAttempts) as error:
-        return visit.show("sign_up.html", client, ticket, error.status, problem=_sentence(error.message), **words)
+        return visit.show("sign_up.html", client, ticket, error.status, problem=in_words(error), **words)
     return await _signed_in(visit, client, ticket)
 
 
@@ -208,9 +176,9 @@ async def reset(asked: Form, visit: ThisVisit) -> Response:
     try:
         await recovery.reset_password(visit.desk, reset=PasswordReset.model_validate(given))
     except ValidationError as error:
-        return visit.show("reset.html", client, ticket, 422, problem=_in_words(error), **words)
+        return visit.show("reset.html", client, ticket, 422, problem=in_words(error), **words)
     except (TokenRefused, InvalidFields, TooManyAttempts) as error:
-        return visit.show("reset.html", client, ticket, error.status, problem=_sentence(error.message), **words)
+        return visit.show("reset.html", client, ticket, error.status, problem=in_words(error), **words)
     return visit.show("sign_in.html", client, ticket, problem=None, email="", notice="Your password is changed.")
 
 
@@ -221,7 +189,7 @@ async def decide(asked: Form, visit: ThisVisit) -> Response:
     decide = service.allow if asked.data.get("decision") == "allow" else service.deny
     async with visit.desk.database.transaction() as session:
         location = await decide(session, ticket=ticket, settings=visit.desk.settings)
-    return _redirect(location)
+    return redirect(location)
 
 
 @cache
@@ -235,45 +203,5 @@ async def _signed_in(visit: Visit, client: Client, ticket: Ticket) -> Response:
     async with visit.desk.database.transaction() as session:
         student = await service.signed_in_student(session, ticket=ticket)
         if await service.has_agreed(session, student_id=student.student_id, ticket=ticket):
-            return _redirect(await service.allow(session, ticket=ticket, settings=visit.desk.settings))
+            return redirect(await service.allow(session, ticket=ticket, settings=visit.desk.settings))
     return visit.show("consent.html", client, ticket, email=student.email)
-
-
-def _redirect(location: str) -> Response:
-    """On to another address, with a GET whatever brought us here."""
-    return RedirectResponse(location, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
-
-
-def _page(name: str, status_code: int, *, goes_to: str | None = None, **words: Any) -> HTMLResponse:
-    """A page that nobody may frame, keep or run a script in.
-
-    ``goes_to``: where its forms may lead in the end, as browsers look at redirects too.
-    """
-    style, digest = _style()
-    targets = f"'self' {goes_to}" if goes_to else "'none'"
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; form-action {targets}; "
-    headers = {
-        "Content-Security-Policy": policy + "frame-ancestors 'none'; base-uri 'none'",
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Frame-Options": "DENY",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HTMLResponse(templates.get_template(name).render(style=style, **words), status_code, headers=headers)
-
-
-@cache
-def _style() -> tuple[str, str]:
-    text = files("core.auth.oauth").joinpath("templates/style.css").read_text(encoding="utf-8")
-    return text, base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _in_words(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = str(first["loc"][0]).replace("_", " ") if first["loc"] else "form"
-    return _sentence(f"{field}: {first['msg'].removeprefix('Value error, ')}")
-
-
-def _sentence(words: str) -> str:
-    """The words as a page says them: what begins with a field's name begins with a capital here."""
-    return words[:1].upper() + words[1:]
