@@ -41,6 +41,7 @@ await keep("reset-refused");
 await page.goto(authorize);
 await press("Create an account");
 await keep("sign-up");
+await page.getByLabel("Time zone").selectOption("Europe/Berlin");
 await send({ "E-mail address": email, Password: email });
 await page.getByRole("alert").waitFor();
 await keep("sign-up-refused");

@@ -49,6 +49,15 @@ async def test_from_request_to_code(browser: Browser, asking: App, sign_up: Sign
     assert (said["state"], said["iss"], said["kept"]) == (asking.state, ISSUER, "1")
 
 
+async def test_every_page_leads_to_what_is_kept_agreed_and_offered(
+    browser: Browser, asking: App, sign_up: SignUp
+) -> None:
+    sign_in = await browser.open(asking.request())
+    consent = await browser.submit(sign_in, "sign-in", email=(await sign_up()).email, password=PASSWORD)
+    for page in (sign_in, consent, await browser.submit(sign_in, "sign-up")):
+        assert re.findall(r'<a href="\.\./(\w+)"', page.text) == ["privacy", "terms", "support"]
+
+
 async def test_every_field_has_a_label(browser: Browser, asking: App) -> None:
     first = await browser.open(asking.request())
     second = await browser.submit(first, "sign-up")
@@ -100,9 +109,12 @@ async def test_a_new_student_signs_up_on_the_page(browser: Browser, owner: async
     email = new_email()
     page = await browser.submit(await browser.open(asking.request()), "sign-up")
     assert is_page(page)
+    assert " selected" not in page.text, "no zone is taken for granted"
+    assert "13 years and older" in page.text
     given = {"email": email, "password": PASSWORD, "timezone": "Asia/Tokyo", "full_name": "<b>Ada</b>"}
     for wrong, word in (
         ({"password": "short"}, ">Password: Use at least"),
+        ({"timezone": ""}, ">Time zone: Please choose yours."),
         ({"timezone": "Mars/Olympus"}, ">Time zone: an IANA time zone is expected"),
         ({"email": "x"}, ">E-mail address: value is not"),
     ):
@@ -128,6 +140,7 @@ async def test_who_does_not_agree_gives_nothing_away(
     said = answer_of(await browser.submit(page, "consent", decision="deny"))
     assert said.keys() == {"kept", "error", "error_description", "state", "iss"}
     assert (said["error"], said["state"], said["iss"]) == ("access_denied", asking.state, ISSUER)
+    assert said["error_description"] == "You did not allow it."
     assert is_page(await browser.submit(page, "consent", decision="allow"), 400)
     assert await owner.fetchval("SELECT count(*) FROM oauth_consents WHERE student_id = $1", student.student_id) == 0
     anything_else = await browser.sign_in(asking.request(), student.email)

@@ -37,7 +37,7 @@ async def test_a_bad_request_goes_back_to_the_client(
     page = await browser.open(asking.request(**changes))
     assert is_page(page, 400), "nobody is sent unasked to where anybody could have registered"
     assert "<strong>client.example</strong>" in page.text
-    [link] = re.findall(r'<a href="([^"]*)">', page.text)
+    [link] = re.findall(r'<a href="([^"]*)">go back', page.text)
     assert link.startswith("https://client.example/callback?")
     assert said_by(unescape(link)) == {**said, "state": asking.state}
 
@@ -71,3 +71,11 @@ async def test_nobody_is_sent_to_an_address_that_is_no_clients(
     assert is_page(page, 400)
     assert "elsewhere.example" not in page.text
     assert "form-action 'none'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("page", ["sign-in", "sign-up", "forgot", "reset", "consent"])
+async def test_a_page_opened_by_its_address_says_where_it_begins(browser: Browser, page: str) -> None:
+    answer = await browser.client.get(f"/oauth/{page}")
+    assert is_page(answer, 405)
+    assert answer.headers["Allow"] == "POST"
+    assert "Please go there and connect again." in answer.text

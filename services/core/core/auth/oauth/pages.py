@@ -42,6 +42,13 @@ class PageTooOld(ServiceError):
     code = "INVALID_REQUEST"
 
 
+class BeginsInTheApp(ServiceError):
+    """Connecting begins in the app that you want to use, ChatGPT for one. Please go there and connect again."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+
+
 @dataclass(frozen=True)
 class Visit:
     """A request of one browser; ``browser`` is its cookie, made here where it brings none."""
@@ -138,9 +145,8 @@ async def sign_up(asked: Form, visit: ThisVisit) -> Response:
     words: dict[str, Any] = {**given, "timezones": timezones(), "shortest_password": SHORTEST_PASSWORD}
     if "email" not in asked.data or "password" not in asked.data:
         return visit.show("sign_up.html", client, ticket, problem=None, **words)
-    filled = {name: value for name, value in given.items() if value}
     try:
-        wanted = RegisterRequest.model_validate({**filled, "password": asked.data["password"]})
+        wanted = _wanted({**given, "password": asked.data["password"]})
         ticket = await service.sign_up(visit.desk, ticket=ticket, request=wanted)
     except ValidationError as error:
         return visit.show("sign_up.html", client, ticket, 422, problem=in_words(error), **words)
@@ -192,10 +198,27 @@ async def decide(asked: Form, visit: ThisVisit) -> Response:
     return redirect(location)
 
 
+@pages_router.get("/sign-in")
+@pages_router.get("/sign-up")
+@pages_router.get("/forgot")
+@pages_router.get("/reset")
+@pages_router.get("/consent")
+async def opened_by_its_address() -> Response:
+    """What nobody can go on with: these pages follow from a client's request."""
+    raise BeginsInTheApp(headers={"Allow": "POST"})
+
+
 @cache
 def timezones() -> list[str]:
     """The time zones a student may choose from."""
     return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(OWN_ZONES))]
+
+
+def _wanted(filled: dict[str, str]) -> RegisterRequest:
+    """The account that a form asks for; InvalidFields where no time zone was chosen, which the API takes for UTC."""
+    if not filled["timezone"]:
+        raise InvalidFields({"timezone": "Please choose yours."})
+    return RegisterRequest.model_validate({name: value for name, value in filled.items() if value})
 
 
 async def _signed_in(visit: Visit, client: Client, ticket: Ticket) -> Response:

@@ -182,7 +182,7 @@ async def deny(session: AsyncSession, *, ticket: Ticket, settings: Settings) -> 
     if ticket.session_id is None:
         raise SignInExpired
     await sessions.revoke(session, session_id=ticket.session_id)
-    problem = {"error": "access_denied", "error_description": "The student did not agree."}
+    problem = {"error": "access_denied", "error_description": "You did not allow it."}
     return answer_address(ticket.redirect_uri, problem, state=ticket.state, settings=settings)
 
 
