@@ -29,6 +29,12 @@ REFUSALS: list[tuple[int, str, dict[str, Any], str]] = [
     (429, "SPEND_CEILING_REACHED", {}, "go on"),
     (503, "LLM_SERVICE_UNAVAILABLE", {"fallback": {"suggestion": "Read chapter 2 again."}}, "chapter 2"),
     (503, "FEATURE_DISABLED", {}, "Everything else works"),
+    (404, "PATH_NOT_FOUND", {}, "There is no such learning path."),
+    (404, "QUESTION_NOT_FOUND", {}, "There is no such open question"),
+    (404, "SUBMISSION_NOT_FOUND", {}, "There is no answer of yours to this question."),
+    (503, "SERVICE_BUDGET_EXHAUSTED", {}, "rests until next month"),
+    (429, "SPEND_CEILING_REACHED", {}, "all of this month's graded work"),
+    (409, "IDEMPOTENCY_CONFLICT", {}, "asked for before in another form"),
     (500, "INTERNAL_ERROR", {"message": "secret detail"}, "try again"),
     (418, "SOMETHING_NEW", {"message": "premium costs $9.99"}, "try again"),
 ]
