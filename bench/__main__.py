@@ -1,13 +1,13 @@
-"""Measure everything on this machine in one run, and print it as a table of ratios."""
+"""Measure everything on this machine in one run, and print it as a table of ratios, and of one difference."""
 
 import asyncio
 import sys
 
-from bench import logins, reads, submissions
+from bench import logins, reads, submissions, tool_calls
 from bench.compare import CONNECTIONS, ROUNDS, SECONDS, Line
 from bench.house import WORKERS, opened
 
-PARTS = [reads, submissions, logins]
+PARTS = [reads, submissions, logins, tool_calls]
 
 
 async def main() -> int:
