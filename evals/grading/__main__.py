@@ -1,7 +1,7 @@
 """How well the product grades: `make eval-grading`.
 
-Without a key the model simulator's modes answer, which tells whether these measures tell good from bad; with one, or
-with --provider, the model itself, on a sample of at most --limit answers.
+Without a key, or with --simulator, the model simulator's modes answer, which tells whether these measures tell good
+from bad; with one the model itself, on a sample of at most --limit answers.
 """
 
 import asyncio

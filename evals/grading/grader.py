@@ -1,6 +1,7 @@
 """Grading as the product grades: its prompt, its door to the model, its quote checks, its arithmetic.
 
-Only the ledger is left out, which needs a database: a paid run prints beforehand what it may cost.
+Only the ledger is left out, which needs a database: a paid run prints beforehand what it may cost. Refused and lost
+attempts are tried again after the product's pauses.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ from intelligence import llm
 from intelligence.assessments import grading, steering
 from intelligence.assessments.grading import Assignment, GradeAnswer
 from intelligence.assessments.masking import mask
-from intelligence.llm import Prompt
-from intelligence.usage import pricing, replies
+from intelligence.llm import NoUsableReply, Prompt, ProviderRefused, Reply
+from intelligence.settings import get_settings
+from intelligence.usage import metering, pricing, replies
 from intelligence.usage.replies import UnusableReply
 from shared_schemas.assessments import Level
 
@@ -26,7 +28,7 @@ SECONDS_A_CALL = 60.0
 
 @dataclass(frozen=True)
 class Graded:
-    """What came of one answer. ``score`` is None where even a second reply could not be used.
+    """What came of one answer. ``score`` is None where no reply came, or even a second one could not be used.
 
     ``credits`` are the criteria that the model gave credit for, ``supported`` those of them whose quote counts.
     """
@@ -62,8 +64,9 @@ def _digest(task: Assignment) -> str:
 
 
 def worst_case_usd(cases: Iterable[Case]) -> Decimal:
-    """The most that grading these once can cost, without repairs."""
-    return sum((llm.worst_case_usd(grading.prompt(assignment(case))) for case in cases), Decimal(0))
+    """The most that grading these once can cost, each with a repair."""
+    prompts = [grading.prompt(assignment(case)) for case in cases]
+    return sum((llm.worst_case_usd(one) + llm.worst_case_usd(one.corrected("")) for one in prompts), Decimal(0))
 
 
 async def grade_all(cases: Sequence[Case], *, protected: bool = True) -> list[Graded]:
@@ -82,7 +85,7 @@ async def grade(case: Case, *, protected: bool = True) -> Graded:
     task = assignment(case, protected=protected)
     prompt = grading.prompt(task)
     answer, cost, problem = await _ask(prompt)
-    valid_at_once = problem is None
+    valid_at_once = answer is not None
     if problem is not None:
         answer, more, _ = await _ask(prompt.corrected(problem))
         cost += more
@@ -102,9 +105,29 @@ async def grade(case: Case, *, protected: bool = True) -> Graded:
     )
 
 
+async def _reply(prompt: Prompt[GradeAnswer]) -> Reply | None:
+    """The model's reply, asked for again as often as the product does. Raises ProviderRefused where that is no use."""
+    pauses = [metering.FIRST_PAUSE_SECONDS * 2**failures for failures in range(get_settings().anthropic_max_retries)]
+    for pause in [*pauses, None]:
+        asked_for = None
+        try:
+            return await llm.create(prompt, timeout_seconds=SECONDS_A_CALL)
+        except ProviderRefused as refused:
+            if not refused.can_try_again:
+                raise
+            asked_for = refused.retry_after
+        except NoUsableReply:
+            pass
+        if pause is not None:
+            await asyncio.sleep(min(asked_for or pause, SECONDS_A_CALL))
+    return None
+
+
 async def _ask(prompt: Prompt[GradeAnswer]) -> tuple[GradeAnswer | None, Decimal, str | None]:
-    """The answer, its cost in dollars, and what is wrong with it."""
-    reply = await llm.create(prompt, timeout_seconds=SECONDS_A_CALL)
+    """The answer, its cost in dollars, and what is wrong with it; nothing at all where no attempt got a reply."""
+    reply = await _reply(prompt)
+    if reply is None:
+        return None, Decimal(0), None
     cost = pricing.cost(reply.usage, llm.current_price())
     try:
         return replies.parse(reply, prompt.answer_type), cost, None

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-HIGHEST = 10
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 

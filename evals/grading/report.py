@@ -31,15 +31,19 @@ def agreement(title: str, graded: Sequence[Graded], again: Sequence[Graded] = ()
         return
     for name, measure in MEASURES.items():
         print(f"  {name:<16} {estimate(scored, measure)}")
-    given = sum(one.credits for one in graded)
-    quoted = sum(one.supported for one in graded)
-    if given:
-        print(f"  {'quote fidelity':<16} {quoted / given:.2f} ({quoted} of {given} credits)")
-    print(f"  {'schema validity':<16} {fmean(one.valid_at_once for one in graded):.2f} at the first reply")
-    print(f"  {'taken for orders':<16} {fmean(one.flagged for one in graded):.2f} of these honest answers")
+    if credited := [one for one in graded if one.credits]:
+        given, quoted = sum(one.credits for one in credited), sum(one.supported for one in credited)
+        print(f"  {'quote fidelity':<16} {estimate(credited, quote_fidelity)} ({quoted} of {given} credits)")
+    print(f"  {'schema validity':<16} {estimate([one.valid_at_once for one in graded], fmean)} at the first reply")
+    print(f"  {'taken for orders':<16} {estimate([one.flagged for one in graded], fmean)} of these honest answers")
     if again:
         same = [one.score == two.score for one, two in zip(graded, again, strict=True)]
-        print(f"  {'test-retest':<16} {fmean(same):.2f} got the same score twice")
+        print(f"  {'test-retest':<16} {estimate(same, fmean)} got the same score twice")
+
+
+def quote_fidelity(graded: Sequence[Graded]) -> float:
+    """The share of the credits given whose quote counts. Each of ``graded`` was given one at least."""
+    return sum(one.supported for one in graded) / sum(one.credits for one in graded)
 
 
 def by_quality(graded: Sequence[Graded]) -> None:

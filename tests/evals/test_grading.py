@@ -8,6 +8,7 @@ import pytest
 from evals.grading import simulated
 from evals.grading.attacks import Attack, read_attacks
 from evals.grading.cases import own_cases, own_course
+from evals.grading.grader import grade_all
 from evals.grading.measures import (
     Pair,
     bias,
@@ -16,6 +17,7 @@ from evals.grading.measures import (
     quadratic_weighted_kappa,
     within_one,
 )
+from intelligence.usage import metering
 
 EXACT = [Pair(score, score) for score in (0, 2.5, 7, 10)]
 TURNED = [Pair(0, 10), Pair(10, 0)]
@@ -83,3 +85,14 @@ async def test_the_harness_tells_the_oracle_from_who_does_not_look(capsys: pytes
     printed = capsys.readouterr().out
     assert "mode oracle" in printed
     assert "a gullible model, the answer as the product shows it: 38 attacks" in printed
+
+
+@pytest.mark.parametrize(("failures", "gradable"), [(2, True), (100, False)])
+async def test_a_refused_attempt_is_tried_again_and_never_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, failures: int, gradable: bool
+) -> None:
+    monkeypatch.setattr(metering, "FIRST_PAUSE_SECONDS", 0.0)
+    async with simulated.simulator() as model:
+        model.control(mode="error", status=529, count=failures)
+        [graded] = await grade_all(own_cases()[:1])
+    assert (graded.score is not None, graded.valid_at_once) == (gradable, gradable)
