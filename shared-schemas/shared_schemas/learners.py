@@ -1,7 +1,7 @@
-"""The learner snapshot: what core tells intelligence about one student, over its internal endpoint.
+"""What core and intelligence tell each other about one student, with ``Authorization: Bearer CORE_SERVICE_TOKEN``.
 
-``GET /internal/v1/learners/{student_id}/snapshot`` with ``Authorization: Bearer CORE_SERVICE_TOKEN``. It holds no name,
-no e-mail address and no answer text: only what learner analysis needs.
+Below ``/internal/v1/learners/{student_id}``: ``GET …/snapshot`` answers a LearnerSnapshot, which holds no name, no
+e-mail address and no answer text, only what learner analysis needs; ``POST …/activity`` takes an Activity.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from shared_schemas.wire import Response
+from shared_schemas.wire import Request, Response
 
 CompletionStatus = Literal["not_started", "in_progress", "completed"]
 
@@ -53,3 +53,9 @@ class LearnerSnapshot(Response):
     taken_at: AwareDatetime
     chapters: list[ChapterFacts]
     quiz_attempts: list[QuizAttemptFacts]
+
+
+class Activity(Request):
+    """A student learned something at intelligence at that moment."""
+
+    acted_at: AwareDatetime

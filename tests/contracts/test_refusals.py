@@ -210,6 +210,7 @@ def test_internal_endpoints_are_not_reachable(live: Live) -> None:
     for path in (
         "/internal/v1/learners/resolve",
         "//internal/v1/learners/resolve",
+        "/internal/v1/learners/3f2504e0-4f89-11d3-9a0c-0305e82c3301/activity",
         "/api/v1/%2e%2e/%2e%2e/internal/v1/learners/resolve",
     ):
         answer = live.client.post(path, json={"token": "x"}, headers={"Authorization": f"Bearer {token}"})

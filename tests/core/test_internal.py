@@ -49,9 +49,10 @@ async def test_nobody_else_may_use_the_internal_endpoints(
 ) -> None:
     student = await sign_up()
     headers = [(b"authorization", f"Bearer {token}".encode())]
-    path = f"/internal/v1/learners/{student.student_id}/snapshot"
-    assert code(await client.get(path, headers=headers)) == (403, "ACCESS_DENIED")
-    assert code(await client.get(path, headers=student.headers)) == (403, "ACCESS_DENIED")
+    path = f"/internal/v1/learners/{student.student_id}"
+    for asking in (headers, student.headers):
+        assert code(await client.get(f"{path}/snapshot", headers=asking)) == (403, "ACCESS_DENIED")
+        assert code(await client.post(f"{path}/activity", headers=asking)) == (403, "ACCESS_DENIED")
     resolve = await client.post(
         "/internal/v1/learners/resolve", content=BAD_JSON, headers=[*headers, (b"content-type", b"application/json")]
     )

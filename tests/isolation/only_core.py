@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -113,6 +114,9 @@ def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, s
         statuses["POST /internal/v1/learners/resolve"] = resolved.status_code
         snapshot = client.get(f"/internal/v1/learners/{names['student_id']}/snapshot", headers=internal)
         statuses["GET /internal/v1/learners/{student_id}/snapshot"] = snapshot.status_code
+        acted = {"acted_at": datetime.now(UTC).isoformat()}
+        told = client.post(f"/internal/v1/learners/{names['student_id']}/activity", headers=internal, json=acted)
+        statuses["POST /internal/v1/learners/{student_id}/activity"] = told.status_code
     return statuses
 
 

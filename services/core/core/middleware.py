@@ -15,7 +15,7 @@ logger = logging.getLogger("core.requests")
 
 LARGEST_BODY = 1_048_576
 READING = {"GET", "HEAD", "OPTIONS"}
-READ_ONLY = "/internal/"  # the other services only ask here, if with POST, as a token belongs in no address
+INTERNAL = "/internal/"  # with POST too, the other services change nothing here that a process remembers
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -64,7 +64,7 @@ class Reception:
 
 def _may_have_changed_something(scope: Scope) -> bool:
     path: str = scope["path"]
-    return scope["method"] not in READING and not path.startswith(READ_ONLY)
+    return scope["method"] not in READING and not path.startswith(INTERNAL)
 
 
 def _request_id(headers: Headers) -> str:

@@ -5,12 +5,15 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 
 from core import security
-from core.database import RequestDatabase
+from core.clock import Now
+from core.content import CurrentCourse
+from core.database import RequestDatabase, Session
 from core.learners import service
 from core.routing import router as new_router
 from core.security import RequestSettings
 from core.tokens import AUDIENCE
 from shared_schemas.claims import Learner, ResolveRequest
+from shared_schemas.learners import Activity
 
 router = new_router("/internal/v1/learners", "internal", documented=False)
 router.dependencies.append(Depends(security.trusted_service))
@@ -27,3 +30,11 @@ async def resolve(http: Request, request: ResolveRequest, settings: RequestSetti
 async def read_snapshot(student_id: UUID, database: RequestDatabase) -> Response:
     """Progress and quiz attempts of one student, a LearnerSnapshot."""
     return Response(await service.snapshot(database, student_id=student_id), media_type="application/json")
+
+
+@router.post("/{student_id}/activity", status_code=204)
+async def record_activity(
+    student_id: UUID, activity: Activity, course: CurrentCourse, session: Session, now: Now
+) -> None:
+    """Make the day of what a student learned at intelligence an active day; a second time changes nothing."""
+    await service.record_activity(session, student_id=student_id, course=course, acted_at=activity.acted_at, now=now)

@@ -1,11 +1,18 @@
-"""The learner snapshot: what intelligence may know of a student."""
+"""The learner snapshot, which is what intelligence may know of a student, and what it tells of one."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.content import PublishedCourse
 from core.database import Database
-from core.errors import ServiceError
+from core.errors import InvalidFields, ServiceError
+from core.progress import service as progress
+from core.security import Unauthorized
 
 MOST_ATTEMPTS = 500
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 # Asked for with every path, so it is one statement, and PostgreSQL writes the JSON of a LearnerSnapshot itself.
 _SNAPSHOT = """
@@ -66,3 +73,15 @@ async def snapshot(database: Database, *, student_id: UUID) -> str:
     if document is None:
         raise LearnerNotFound
     return document
+
+
+async def record_activity(
+    session: AsyncSession, *, student_id: UUID, course: PublishedCourse, acted_at: datetime, now: datetime
+) -> None:
+    """A student learned something at intelligence, perhaps a while ago. Raises InvalidFields and LearnerNotFound."""
+    if acted_at > now + CLOCKS_DIFFER_BY:
+        raise InvalidFields({"acted_at": "lies in the future"})
+    try:
+        await progress.record_action(session, student_id=student_id, course=course, now=acted_at)
+    except Unauthorized as error:
+        raise LearnerNotFound from error

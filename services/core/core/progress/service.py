@@ -36,13 +36,15 @@ RECORD_ATTEMPT = """
 """
 RECORD_DAY = """
     INSERT INTO activity_days AS old (student_id, day, earned_at, timezone) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (student_id, day) DO UPDATE SET timezone = excluded.timezone
-        WHERE old.timezone IS DISTINCT FROM excluded.timezone
+    ON CONFLICT (student_id, day) DO UPDATE SET
+        earned_at = CASE WHEN excluded.earned_at < old.earned_at THEN excluded.earned_at ELSE old.earned_at END,
+        timezone = CASE WHEN excluded.earned_at < old.earned_at THEN old.timezone ELSE excluded.timezone END
+        WHERE old.timezone IS DISTINCT FROM excluded.timezone OR excluded.earned_at < old.earned_at
     RETURNING earned_at
 """
-
+# Of an action that is heard of late, days earned long after it say nothing.
 NEWEST_DAY = """
-    SELECT day, earned_at, timezone FROM activity_days WHERE student_id = $1 AND earned_at IS NOT NULL
+    SELECT day, earned_at, timezone FROM activity_days WHERE student_id = $1 AND earned_at < $2
     ORDER BY earned_at DESC LIMIT 1
 """
 
@@ -125,6 +127,12 @@ async def record_reading(
         session, student_id=student_id, course=course, timezone=timezone, just_completed=False, now=now
     )
     return Recorded(best, credited, milestones)
+
+
+async def record_action(session: AsyncSession, *, student_id: UUID, course: PublishedCourse, now: datetime) -> None:
+    """A student learned something that core holds no more of than the moment, which may be long ago."""
+    timezone = await hold_student(session, student_id)
+    await _record_day(session, student_id=student_id, course=course, timezone=timezone, just_completed=False, now=now)
 
 
 def _check_section(course: PublishedCourse, chapter_id: str, section_id: str | None, *, completed: bool) -> None:
@@ -240,9 +248,9 @@ async def _record_day(
 
 
 async def _is_new_day(session: AsyncSession, student_id: UUID, *, timezone: str, now: datetime) -> bool:
-    """Whether this action is the first of its date. The date keeps the zone of its latest action."""
+    """Whether this action is the first of its date, which keeps the moment of its first and the zone of its latest."""
     connection = await driver(session)
-    newest = await connection.fetchrow(NEWEST_DAY, student_id)
+    newest = await connection.fetchrow(NEWEST_DAY, student_id, now + streaks.SETTLING)
     zone = streaks.settled_zone(streaks.ActiveDay(*newest) if newest else None, now=now, timezone=timezone)
     written = await connection.fetchval(RECORD_DAY, student_id, streaks.local_day(now, zone), now, zone)
     return bool(written == now)

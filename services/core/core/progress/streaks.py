@@ -67,6 +67,7 @@ def settled_zone(newest: ActiveDay | None, *, now: datetime, timezone: str) -> s
 
     It is the student's ``timezone``, but for ten hours after a new day the one in which that day was earned: so no
     day is made by changing the zone alone, and of three new days the first and the last are ten hours apart.
+    Of an action that is heard of late, ``newest`` is the latest day that was new less than ten hours after it.
     """
     if newest is None or newest.earned_at is None or newest.timezone is None:
         return timezone
