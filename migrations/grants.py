@@ -10,6 +10,7 @@ INTELLIGENCE_ROLE = "intelligence_service"
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 APPEND = "SELECT, INSERT"
 AMEND = "SELECT, INSERT, UPDATE"
+HAND_ON = "SELECT, INSERT, DELETE"
 
 GRANTS: dict[str, dict[str, str]] = {
     CORE_ROLE: {
@@ -43,6 +44,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "llm_reservations": AMEND,
         "llm_cost_alerts": AMEND,
         "operator_actions": APPEND,
+        "learning_actions": HAND_ON,
         "intelligence_idempotency_keys": READ_WRITE,
     },
 }

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tests.live import GOOD_ANSWER, Live, Student
+from tests.live import GOOD_ANSWER, Live, Student, eventually
 
 
 def test_a_premium_student_goes_from_login_to_a_graded_answer(live: Live) -> None:
@@ -130,3 +130,23 @@ def test_costs_are_for_admins_and_add_up(live: Live) -> None:
         assert abs(sum(g["total_cost_usd"] for g in groups) - body["total_cost_usd"]) < 1e-9
         totals.add(sum(g["total_requests"] for g in groups) == body["total_requests"])
     assert totals == {True}
+
+
+def test_written_answers_and_steps_of_a_path_keep_the_streak(live: Live) -> None:
+    writer = live.register("premium")
+    assert streak_of(writer) == 0
+    body = {"question_id": "04-rag-q1", "answer_text": GOOD_ANSWER}
+    assert writer.post("/api/v2/assessments/submit", body).status_code == 202
+    eventually(lambda: streak_of(writer) == 1, "core to hear of the answer")
+    follower = live.learner()
+    path = follower.new_path().json()
+    live.stack.sql(f"DELETE FROM activity_days WHERE student_id = '{follower.student_id}'")  # the quizzes' own day
+    assert streak_of(follower) == 0
+    step = {name: path["recommendations"][0][name] for name in ("chapter_id", "section_id")}
+    assert follower.post(f"/api/v2/adaptive/path/{path['path_id']}/complete", step).status_code == 200
+    eventually(lambda: streak_of(follower) == 1, "core to hear of the step")
+
+
+def streak_of(student: Student) -> int:
+    current: int = student.get("/api/v1/progress/streaks").json()["current"]
+    return current

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from intelligence.llm import Prompt
 from shared_schemas.claims import Learner, SubscriptionTier
-from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.learners import Activity, LearnerSnapshot
 
 SERVICE_TOKEN = "service-token-of-the-tests-0123456789"
 
@@ -47,7 +47,30 @@ def browser_of(url: str) -> httpx.AsyncClient:
 
 
 @dataclass
-class FakeCore:
+class Hearing:
+    """Core's ear for what students learn: `heard` holds who and when, unless the student is to be refused."""
+
+    heard: list[tuple[UUID, datetime]] = field(default_factory=list)
+    refused: dict[UUID, int] = field(default_factory=dict)
+    refusals: int = 0
+
+    async def activity(self, request: Request) -> Response:
+        if request.headers["Authorization"] != f"Bearer {SERVICE_TOKEN}":
+            return JSONResponse({"error": {"code": "ACCESS_DENIED"}}, 403)
+        student_id = UUID(request.path_params["student_id"])
+        if status := self.refused.get(student_id):
+            self.refusals += 1
+            return JSONResponse({"error": {}}, status)
+        self.heard.append((student_id, Activity.model_validate_json(await request.body()).acted_at))
+        return Response(status_code=204)
+
+    @property
+    def ear(self) -> Route:
+        return Route("/internal/v1/learners/{student_id}/activity", self.activity, methods=["POST"])
+
+
+@dataclass
+class FakeCore(Hearing):
     """Core's internal endpoints: whom each token belongs to, and what each student has done."""
 
     learners: dict[str, Learner] = field(default_factory=dict)
@@ -90,6 +113,7 @@ class FakeCore:
             routes=[
                 Route("/internal/v1/learners/resolve", resolve, methods=["POST"]),
                 Route("/internal/v1/learners/{student_id}/snapshot", snapshot),
+                self.ear,
                 Route("/api/v1/health", health),
             ]
         )

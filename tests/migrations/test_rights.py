@@ -4,7 +4,7 @@ import asyncpg
 
 from tests.conftest import Database
 
-READ, APPEND, AMEND, ALL = "r", "ar", "arw", "adrw"  # a INSERT, d DELETE, r SELECT, w UPDATE
+READ, APPEND, AMEND, HAND_ON, ALL = "r", "ar", "arw", "adr", "adrw"  # a INSERT, d DELETE, r SELECT, w UPDATE
 RIGHTS = {
     "core_service": {
         "alembic_version": READ,
@@ -37,6 +37,7 @@ RIGHTS = {
         "llm_reservations": AMEND,
         "llm_cost_alerts": AMEND,
         "operator_actions": APPEND,
+        "learning_actions": HAND_ON,
         "intelligence_idempotency_keys": ALL,
     },
 }

@@ -15,7 +15,7 @@ from fastapi_swagger import patch_fastapi
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from intelligence import content, health, processes
+from intelligence import activity, content, health, processes
 from intelligence.assessments import review_router as reviews
 from intelligence.assessments import router as assessments
 from intelligence.core_client import CoreUnavailable, Unauthorized
@@ -46,9 +46,10 @@ HTTP_CODES = {
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Sweep and look for a new course while serving; let go of every connection at the end."""
+    """Sweep, tell core what it must hear and look for a new course while serving; let go of every connection then."""
     stop = asyncio.Event()
     sweeping = asyncio.create_task(sweeper.run(stop))
+    telling = asyncio.create_task(activity.run(stop))
     refreshing = asyncio.create_task(content.refresh_every())
     warming = asyncio.create_task(processes.warm_up(after_seconds=WARM_UP_SECONDS))
     try:
@@ -57,7 +58,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop.set()
         warming.cancel()
         refreshing.cancel()
-        await asyncio.gather(sweeping, warming, refreshing, return_exceptions=True)
+        await asyncio.gather(sweeping, telling, warming, refreshing, return_exceptions=True)
         await processes.shut_down()
 
 

@@ -15,7 +15,7 @@ import typer
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
-from intelligence import content, health, llm, processes
+from intelligence import activity, content, health, llm, processes
 from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
@@ -119,7 +119,7 @@ async def _work(alive_file: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await processes.warm_up()
     logger.info("grading answers until SIGTERM")
-    sweeping = asyncio.create_task(sweeper.run(stop))
+    until_stopped = [asyncio.create_task(work.run(stop)) for work in (sweeper, activity)]
     refreshing = asyncio.create_task(content.refresh_every())
     try:
         await (grading.run(stop, alive=alive_file.touch) if alive_file else grading.run(stop))
@@ -127,7 +127,7 @@ async def _work(alive_file: Path | None) -> None:
         stop.set()
         refreshing.cancel()
         await asyncio.gather(refreshing, return_exceptions=True)
-        await sweeping
+        await asyncio.gather(*until_stopped)
 
 
 async def _check() -> metering.Answer[CheckAnswer]:

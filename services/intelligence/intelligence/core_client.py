@@ -1,7 +1,8 @@
-"""The only door to core: a bearer becomes a learner, a student id becomes a snapshot."""
+"""The only door to core: a bearer becomes a learner, a student id a snapshot, and core hears who was active when."""
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeVar
@@ -81,6 +82,14 @@ async def snapshot(student_id: UUID) -> LearnerSnapshot:
     return _read(answer, LearnerSnapshot)
 
 
+async def record_activity(student_id: UUID, acted_at: datetime) -> bool:
+    """Tell core that a student learned something then. False when core knows no such student (any more)."""
+    body = {"acted_at": acted_at.isoformat()}
+    answer = await _ask("POST", f"/internal/v1/learners/{student_id}/activity", json=body)
+    _check(answer, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND)
+    return answer.status == HTTPStatus.NO_CONTENT
+
+
 async def is_reachable() -> bool:
     """Whether core answers its health check."""
     try:
@@ -119,12 +128,16 @@ def _unavailable(error: Exception) -> CoreUnavailable:
     return CoreUnavailable()
 
 
-def _read(answer: _Answer, message: type[Message]) -> Message:
+def _check(answer: _Answer, *expected: HTTPStatus) -> None:
     if answer.status == HTTPStatus.FORBIDDEN:
         logger.error("core refuses this service: CORE_SERVICE_TOKEN differs from the one core has")
-    if answer.status != HTTPStatus.OK:
+    if answer.status not in expected:
         logger.warning("core answered %s to %s", answer.status, answer.path)
         raise CoreUnavailable
+
+
+def _read(answer: _Answer, message: type[Message]) -> Message:
+    _check(answer, HTTPStatus.OK)
     try:
         return message.model_validate_json(answer.body)
     except ValidationError as error:

@@ -90,6 +90,7 @@ async def phase_2(owner: asyncpg.Connection, student: Student, word: str) -> Non
         f"received {word}",
     )
     statements = [
+        "INSERT INTO learning_actions (student_id) VALUES ($1)",
         "INSERT INTO premium_usage_quotas (student_id, month) VALUES ($1, '2026-01-01')",
         "INSERT INTO llm_student_spend (student_id, month) VALUES ($1, '2026-01-01')",
         "INSERT INTO llm_cost_alerts (student_id, month, cost_usd) VALUES ($1, '2026-01-01', 1)",

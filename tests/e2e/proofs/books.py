@@ -16,12 +16,13 @@ TOKENS = {
 
 
 def nothing_open(live: Live) -> bool:
-    """Whether every reservation and every call has been closed, and no answer waits to be graded."""
+    """Whether every reservation and every call is closed, no answer waits to be graded, and core has heard of all."""
     [still] = live.rows(
         """
         SELECT (SELECT count(*) FROM llm_reservations WHERE state = 'open')
             + (SELECT count(*) FROM llm_usage_logs WHERE outcome = 'open')
-            + (SELECT count(*) FROM assessment_submissions WHERE grading_status IN ('pending', 'processing')) AS open
+            + (SELECT count(*) FROM assessment_submissions WHERE grading_status IN ('pending', 'processing'))
+            + (SELECT count(*) FROM learning_actions) AS open
         """
     )
     return bool(still["open"] == 0)

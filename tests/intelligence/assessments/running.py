@@ -28,7 +28,7 @@ from intelligence.usage import metering
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot, QuizAttemptFacts
 from tests.conftest import Database
-from tests.intelligence.support import SERVICE_TOKEN, browser_of, served
+from tests.intelligence.support import SERVICE_TOKEN, Hearing, browser_of, served
 from tests.simulator.running import ROOT, Simulator
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def attempt(chapter_id: str, score: int, *, marks: dict[str, int] | None = None,
 
 
 @dataclass
-class Core:
+class Core(Hearing):
     """What core would say: learners by token, and what each has done."""
 
     learners: dict[str, Learner] = field(default_factory=dict)
@@ -82,6 +82,7 @@ class Core:
             routes=[
                 Route("/internal/v1/learners/resolve", self.resolve, methods=["POST"]),
                 Route("/internal/v1/learners/{student_id}/snapshot", self.snapshot),
+                self.ear,
             ]
         )
 

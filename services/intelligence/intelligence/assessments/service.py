@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intelligence import content, llm
+from intelligence import activity, content, llm
 from intelligence.assessments import grading, reading
 from intelligence.assessments.gibberish import is_gibberish
 from intelligence.content import LoadedCourse
@@ -136,7 +136,7 @@ async def check_answer(question_id: str, answer_text: str) -> str:
 async def submit_answer(
     session: AsyncSession, *, learner: Learner, question_id: str, answer: str, remember: Remember
 ) -> SubmissionReceipt:
-    """Queue a checked answer, with one attempt and one quota unit taken in the caller's transaction.
+    """Queue a checked answer, a learning action, with one attempt and one quota unit taken in the caller's transaction.
 
     Raises AttemptsExhausted, then what ``reserve`` raises. ``remember`` stores the receipt in the same transaction.
     """
@@ -162,6 +162,7 @@ async def submit_answer(
         feedback_url=reading.feedback_url(submission.submission_id),
     )
     await remember(session, receipt)
+    await activity.owe(session, learner.student_id)
     submission.reservation_id = await reserve(
         await driver(session),
         learner=learner,

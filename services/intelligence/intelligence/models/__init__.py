@@ -1,4 +1,4 @@
-"""The tables of phase 2 as revisions 002 to 004 and 009 made them; tests/migrations compares the two."""
+"""The tables of phase 2 as revisions 002 to 004, 009 and 012 made them; tests/migrations compares the two."""
 
 from intelligence.models.base import Student, Table
 from intelligence.models.learning import (
@@ -6,6 +6,7 @@ from intelligence.models.learning import (
     AdaptivePathCompletion,
     AssessmentFeedback,
     AssessmentSubmission,
+    LearningAction,
     OperatorAction,
 )
 from intelligence.models.money import (
@@ -28,6 +29,7 @@ __all__ = [
     "Exchange",
     "IdempotencyKey",
     "InstallationSpend",
+    "LearningAction",
     "OperatorAction",
     "PremiumUsageQuota",
     "Reservation",

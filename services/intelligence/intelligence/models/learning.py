@@ -159,3 +159,14 @@ class OperatorAction(Table):
     details: Mapped[dict[str, Any]]
     note: Mapped[str | None]
     done_at: Mapped[datetime] = written_now()
+
+
+class LearningAction(Table):
+    """Something a student learned here of which core has yet to hear."""
+
+    __tablename__ = "learning_actions"
+    __table_args__ = (Index(None, "student_id"),)
+
+    action_id: Mapped[UUID] = new_id()
+    student_id: Mapped[UUID] = student()
+    acted_at: Mapped[datetime] = written_now()

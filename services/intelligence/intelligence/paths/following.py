@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from intelligence import activity
 from intelligence.database import transaction
 from intelligence.errors import InvalidRequest, ServiceError
 from intelligence.models import AdaptivePath as PathRow
@@ -60,7 +61,7 @@ async def list_paths(
 
 
 async def complete_step(*, student_id: UUID, path_id: UUID, chapter_id: str, section_id: str) -> Completion:
-    """Tick one step off; a second time changes nothing. The last step completes the path."""
+    """Tick one step off, as a learning action; a second time changes nothing. The last step completes the path."""
     async with transaction() as session:
         now, row = await _own(session, _paths(student_id).where(PathRow.path_id == path_id).with_for_update())
         path = StoredPath.model_validate(row)
@@ -70,11 +71,14 @@ async def complete_step(*, student_id: UUID, path_id: UUID, chapter_id: str, sec
                 "This section is not a step of this path.",
                 details={"recommendations": [{"chapter_id": c, "section_id": s} for c, s in steps]},
             )
-        await session.execute(
+        ticked = await session.scalar(
             insert(CompletionRow)
             .values(path_id=path_id, chapter_id=chapter_id, section_id=section_id)
             .on_conflict_do_nothing()
+            .returning(CompletionRow.path_id)
         )
+        if ticked:
+            await activity.owe(session, student_id)
         done = (await _completions(session, [path_id]))[path_id]
         row.followed_at = row.followed_at or now
         if row.status == "active" and done >= set(steps):
