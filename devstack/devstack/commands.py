@@ -15,6 +15,7 @@ import typer
 from devstack import background, services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
 from devstack.postgres import Postgres, without_password
+from devstack.roster import end_leftovers
 from devstack.servers import answers
 from devstack.stack import Stack, remove_data
 
@@ -153,9 +154,14 @@ def running_plan() -> Plan:
 
 @app.command()
 def down() -> None:
-    """Stop what `up` started, or is starting; the data stay."""
+    """Stop what `up` started, or is starting, or what is left of it where it was killed; the data stay."""
     with one_clear_line():
-        typer.echo("Stopped; the data stay." if background.stop(make_plan(ROOT)) else "Nothing is running.")
+        plan = make_plan(ROOT)
+        stopped = background.stop(plan)
+        if not stopped:
+            with background.only_one(plan):
+                stopped = end_leftovers(plan, typer.echo)
+        typer.echo("Stopped; the data stay." if stopped else "Nothing is running.")
 
 
 @app.command()
@@ -179,6 +185,7 @@ def clean() -> None:
     with one_clear_line():
         plan = make_plan(ROOT)
         with background.only_one(plan):
+            end_leftovers(plan, typer.echo)
             remove_data(plan)
         typer.echo(f"Removed the local data ({DATABASE} and its bucket).")
 

@@ -1,19 +1,16 @@
 """The whole system on one machine: started in order, watched, and stopped in the opposite order."""
 
-import json
-import os
 import shutil
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from devstack import services
+from devstack import roster, services
 from devstack.filled import mark, marked_revision
 from devstack.places import free_space, private_home_path, short_socket_folder
 from devstack.plan import CannotStart, Plan, port_in_use
@@ -70,7 +67,7 @@ class Stack:
     def check(self) -> None:
         """Raise CannotStart when a port is taken or the disk is full; end what a killed start left running."""
         free_space(self.plan.state)
-        self._end_leftovers()
+        roster.end_leftovers(self.plan, self.say)
         for name, port in self.plan.ports.named().items():
             if port_in_use(port):
                 raise CannotStart(
@@ -220,24 +217,11 @@ class Stack:
         for group in (("nginx",), ("core", "intelligence", "grading worker", "model simulator"), tuple(self.children)):
             present = [self.children.pop(name) for name in group if name in self.children]
             _together([child.stop for child in present])
-        (self.plan.state / "pids.json").unlink(missing_ok=True)
+        roster.forget(self.plan)
 
     def _record(self) -> None:
         with self._recording:
-            pids = [child.pid for child in list(self.children.values())]
-            births = {str(pid): birth_of(pid) for pid in pids if pid}
-            (self.plan.state / "pids.json").write_text(json.dumps(births))
-
-    def _end_leftovers(self) -> None:
-        """End what an earlier stack of this folder left running when it was killed: the very processes it started."""
-        record = self.plan.state / "pids.json"
-        if not record.exists():
-            return
-        for pid, birth in json.loads(record.read_text()).items():
-            if birth is not None and birth_of(int(pid)) == birth:
-                self.say(f"  ending process {pid}, left over from a start that was killed")
-                _end(int(pid), birth)
-        record.unlink()
+            roster.write_down(self.plan, list(self.children.values()))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -267,24 +251,3 @@ def _together(jobs: Sequence[Job], interrupted: Callable[[], None] = lambda: Non
     errors = [error for future in futures if (error := future.exception()) is not None]
     for error in sorted(errors, key=lambda error: isinstance(error, GivenUp)):
         raise error
-
-
-def birth_of(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: with its pid it names a process for good. None if unknown."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return None
-
-
-def _end(pid: int, birth: str) -> None:
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.kill(pid, sent)
-        deadline = time.monotonic() + 10
-        while birth_of(pid) == birth:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.05)
-        else:
-            return

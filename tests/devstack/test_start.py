@@ -1,12 +1,9 @@
 """What stands in the way of a start is said in one clear line, and nothing is left half started."""
 
 import errno
-import json
 import os
 import socket
-import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -21,7 +18,7 @@ from devstack.places import free_space, private_home, private_home_path
 from devstack.plan import CannotStart, Ports, make_plan, read_env_file
 from devstack.postgres import Postgres
 from devstack.processes import Child, Program
-from devstack.stack import Stack, birth_of
+from devstack.stack import Stack
 from tests.conftest import ROOT, Servers, free_plan
 
 
@@ -170,25 +167,6 @@ def test_a_program_that_ends_while_starting_shows_its_last_words(tmp_path: Path)
     child.start()
     with pytest.raises(CannotStart, match="no such setting: COURSE"):
         child.wait_until_ready(20)
-
-
-def test_what_a_killed_stack_left_behind_is_ended_and_nothing_else(tmp_path: Path) -> None:
-    plan = free_plan(tmp_path / "state")
-    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
-    ours, reborn = subprocess.Popen(sleeper), subprocess.Popen(sleeper)
-    try:
-        recorded = {str(ours.pid): birth_of(ours.pid), str(reborn.pid): "1"}  # a pid that is another process by now
-        (plan.state / "pids.json").write_text(json.dumps(recorded))
-        reaper = threading.Thread(target=ours.wait)
-        reaper.start()
-        Stack(plan)._end_leftovers()
-        reaper.join(10)
-        assert ours.poll() is not None
-        assert reborn.poll() is None
-    finally:
-        for process in (ours, reborn):
-            process.kill()
-            process.wait()
 
 
 def test_a_filled_env_file_does_not_take_our_bucket_from_us(tmp_path: Path) -> None:
