@@ -13,6 +13,7 @@ from pathlib import Path
 
 from devstack.files import write_whole
 from devstack.plan import CannotStart, Plan
+from devstack.roster import birth_of
 
 UP_SECONDS = 120
 STOP_SECONDS = 120
@@ -21,9 +22,10 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Running:
-    """Who holds the stack's lock, the gateway's port, and whether requests are answered yet."""
+    """Who holds the stack's lock and since when it lives, the gateway's port, and whether requests are answered yet."""
 
     pid: int
+    birth: str | None
     port: int
     ready: bool
 
@@ -45,7 +47,8 @@ def only_one(plan: Plan, held: int | None = None) -> Iterator[int]:
 
 def record(plan: Plan, *, ready: bool) -> None:
     """Write down that this process holds the lock, for whoever finds it held."""
-    write_whole(_record_file(plan), json.dumps(asdict(Running(os.getpid(), plan.ports.gateway, ready))))
+    pid = os.getpid()
+    write_whole(_record_file(plan), json.dumps(asdict(Running(pid, birth_of(pid), plan.ports.gateway, ready))))
 
 
 def running(plan: Plan) -> Running | None:
@@ -56,9 +59,11 @@ def running(plan: Plan) -> Running | None:
     except CannotStart:
         pass
     try:
-        return Running(**json.loads(_record_file(plan).read_text()))
+        found = Running(**json.loads(_record_file(plan).read_text()))
     except (OSError, ValueError, TypeError):
         return None  # its first act is to write it down
+    # Who holds the lock for a moment only writes nothing down: what stands there may be of one that was killed.
+    return found if birth_of(found.pid) == found.birth else None
 
 
 def start(plan: Plan, command: Sequence[str], *, seconds: float = UP_SECONDS) -> Path:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from devstack import background
 from devstack.plan import CannotStart, Plan, make_plan
 from devstack.processes import Program
+from devstack.roster import birth_of
 from devstack.stack import Stack
 from tests.conftest import ROOT
 
@@ -58,10 +60,17 @@ def test_a_second_start_of_the_same_folder_is_refused(plan: Plan) -> None:
 
 
 def test_a_pid_of_somebody_else_does_not_count_as_running(plan: Plan) -> None:
-    (plan.state / "running.json").write_text(json.dumps({"pid": os.getpid(), "port": 8000, "ready": True}))
+    ours = background.Running(os.getpid(), birth_of(os.getpid()), 8000, ready=True)
+    note = plan.state / "running.json"
+    note.write_text(json.dumps(asdict(ours)))
     assert background.running(plan) is None
     with background.only_one(plan):
-        assert background.running(plan) == background.Running(os.getpid(), 8000, ready=True)
+        assert background.running(plan) == ours
+        note.write_text(
+            json.dumps({**asdict(ours), "birth": "1"})
+        )  # of a stack that was killed; its pid is another process now
+        assert background.running(plan) is None
+        assert not background.stop(plan)
 
 
 def test_a_start_that_takes_too_long_is_stopped_and_says_why(plan: Plan) -> None:

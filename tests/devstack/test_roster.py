@@ -82,7 +82,7 @@ def test_what_a_leftover_has_started_itself_ends_with_it(plan: Plan, children: l
     parent = begin(plan, children, "core", PARENT)
     of_its_group = int(wait_for(parent.log))
     write_down(plan, children)
-    assert end_leftovers(plan, str)
+    assert end_leftovers(plan, print)
     deadline = time.monotonic() + 20
     while Path(f"/proc/{of_its_group}/stat").exists() and " Z " not in Path(f"/proc/{of_its_group}/stat").read_text():
         assert time.monotonic() < deadline
@@ -94,7 +94,7 @@ def test_a_pid_that_is_another_process_by_now_is_left_alone(plan: Plan, children
     write_down(plan, children)
     record = plan.state / "pids.json"
     record.write_text(json.dumps([{**entry, "birth": "1"} for entry in json.loads(record.read_text())]))
-    assert not end_leftovers(plan, str)
+    assert not end_leftovers(plan, print)
     assert stranger.pid is not None
 
 
