@@ -18,6 +18,7 @@ CANNOT_START = " cannot start: "  # how our services say in one line what is wro
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.03
 LOG_LINES_SHOWN = 12
+RESTARTS_COUNT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     stopping: bool = field(default=False, init=False)
     log_start: int = field(default=0, init=False)
+    _restarts: list[float] = field(default_factory=list[float], init=False)
 
     @property
     def pid(self) -> int | None:
@@ -87,6 +89,18 @@ class Child:
             if time.monotonic() > deadline:
                 raise CannotStart(f"{self.program.name} was not ready after {seconds:.0f} s. {self.last_words()}")
             time.sleep(POLL_SECONDS)
+
+    def start_again(self, now: float) -> bool:
+        """Start what has ended by itself; returns whether it was time to.
+
+        At once the first time in a minute, and twice as long after each further one: 2 s, 4 s, 8 s and so on.
+        """
+        self._restarts = [before for before in self._restarts if now - before < RESTARTS_COUNT_SECONDS]
+        if self._restarts and now - self._restarts[-1] < 2 ** len(self._restarts):
+            return False
+        self._restarts.append(now)
+        self.start()
+        return True
 
     def stop(self) -> None:
         """Ask it to end, wait, and end its whole group when it does not."""

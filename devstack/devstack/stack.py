@@ -18,7 +18,6 @@ from devstack.postgres import Postgres, make_missing_logins, psql
 from devstack.processes import Child, Command, GivenUp, Program, run_once
 from devstack.servers import nginx, s3_folder, seaweedfs, valkey
 
-RESTARTS_ALLOWED = 5
 WATCH_SECONDS = 0.5
 DEMO_EMAILS = ("premium@test.com", "free@test.com", "test@example.com", "admin@example.com")
 
@@ -33,7 +32,6 @@ class Stack:
         self.plan = plan
         self.say = say
         self.children: dict[str, Child] = {}
-        self.restarts = 0
         self.postgres: Postgres | None = None
         self._recording = threading.Lock()
         self._failed = threading.Event()
@@ -200,17 +198,19 @@ class Stack:
     # ---- watch and stop --------------------------------------------------------------------------------------------
 
     def watch(self, until: threading.Event) -> None:
-        """Return when ``until`` is set. What ends by itself is started again, but for PostgreSQL and nginx."""
+        """Return when ``until`` is set. What ends by itself is started again, however often, so that the rest goes on.
+
+        Raises CannotStart when PostgreSQL or nginx ends: without them nothing does.
+        """
         while not until.wait(WATCH_SECONDS):
             for child in list(self.children.values()):
                 if child.pid is not None or child.stopping:
                     continue
-                if not child.program.restart or self.restarts >= RESTARTS_ALLOWED:
+                if not child.program.restart:
                     raise CannotStart(f"{child.program.name} ended by itself. {child.last_words()}")
-                self.restarts += 1
-                self.say(f"  {child.program.name} ended by itself and is started again; its log: {child.log}")
-                child.start()
-                self._record()
+                if child.start_again(time.monotonic()):
+                    self._record()
+                    self.say(f"  {child.program.name} ended by itself and is started again; its log: {child.log}")
 
     def stop(self) -> None:
         """Stop everything that this stack started: the gateway and the services, then the servers."""
