@@ -15,7 +15,7 @@ import typer
 from devstack import background, services
 from devstack.plan import DATABASE, CannotStart, Plan, make_plan
 from devstack.postgres import Postgres, without_password
-from devstack.roster import end_leftovers
+from devstack.roster import Listed, end_leftovers, listed
 from devstack.servers import answers
 from devstack.stack import Stack, remove_data
 
@@ -27,33 +27,42 @@ app = typer.Typer(
 ROOT = Path(__file__).resolve().parents[2]
 NOT_RELOADED = "The services reload when their code changes; the grading worker does not: start again for it."
 PICK_ACCESS = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
+HEALTH = {
+    "nginx": "/healthz",
+    "core": "/api/v1/health/ready",
+    "intelligence": "/api/v2/health/ready",
+    "chatgpt-app": "/support",
+}
 STARTING = "It is still starting: make status shows when it is ready, make down stops it."
 
 
 def table(plan: Plan) -> str:
-    """What runs where, and three commands to try."""
+    """What runs where, and three commands to try: in production there are no accounts to try them with."""
     ports = plan.ports
     url = plan.gateway_url
+    production = plan.setting("ENVIRONMENT") == "production"
     model = f"simulated, http://127.0.0.1:{ports.model_simulator}" if plan.simulated_model else "the provider's API"
     rows = [
         ("gateway", url),
         ("core", f"http://127.0.0.1:{ports.core}/api/v1/docs"),
         ("intelligence", f"http://127.0.0.1:{ports.intelligence}/api/v2/docs"),
-        ("ChatGPT app", f"{url}/preview shows it; ChatGPT connects to {url}/mcp"),
+        ("ChatGPT app", f"ChatGPT connects to {url}/mcp" + ("" if production else f"; {url}/preview shows it")),
         ("model", model),
         ("psql", f"psql {plan.database_url}"),
         ("Redis", plan.redis_url),
         ("S3", f"{plan.s3_endpoint}  keys and passwords: {plan.state / 'secrets.json'}"),
         ("logs", f"{plan.state / 'logs'}"),
     ]
-    lines = [f"  {name:<13} {value}" for name, value in rows]
+    lines = ["", *(f"  {name:<13} {value}" for name, value in rows), ""]
+    if production:
+        return "\n".join(lines)
     login = '{"email":"premium@test.com","password":"premium123"}'
     tries = [
         f"  curl {url}/api/v1/health",
         f"  TOKEN=$(curl -s {url}/api/v1/auth/login --json '{login}' | {PICK_ACCESS})",
         f"  curl -X POST {url}/api/v2/adaptive/path -H \"Authorization: Bearer $TOKEN\" --json '{{}}'",
     ]
-    return "\n".join(["", *lines, "", "Try:", *tries, ""])
+    return "\n".join([*lines, "Try:", *tries, ""])
 
 
 def model_line(plan: Plan) -> str:
@@ -166,17 +175,21 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say what runs where; exits 1 when something does not answer."""
+    """Say what runs where; exits 1 when something does not."""
     with one_clear_line():
         plan = running_plan()
-        health = {"gateway": "/healthz", "core": "/api/v1/health/ready", "intelligence": "/api/v2/health/ready"}
-        health["ChatGPT app"] = "/support"
-        healthy = {name: answers(plan.gateway_url + path) for name, path in health.items()}
-        for name, is_healthy in healthy.items():
-            typer.echo(f"  {name:<13} {'healthy' if is_healthy else 'NOT ANSWERING'}")
+        well = [(process.name, *standing(plan, process)) for process in listed(plan)]
+        for name, is_well, word in well:
+            typer.echo(f"  {name:<16} {word if is_well else 'NOT ' + word.upper()}")
         typer.echo(table(plan))
-        if not all(healthy.values()):
-            raise CannotStart(f"Not everything answers; the logs are in {plan.state / 'logs'}.")
+        if not all(is_well for _, is_well, _ in well):
+            raise CannotStart(f"Not everything runs; the logs are in {plan.state / 'logs'}.")
+
+
+def standing(plan: Plan, process: Listed) -> tuple[bool, str]:
+    """Whether a process is as it should be, and the word for that: it answers through the gateway, or at least runs."""
+    path = HEALTH.get(process.name)
+    return (answers(plan.gateway_url + path), "answering") if path else (process.runs, "running")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
 from devstack import commands
 from devstack.plan import Plan
@@ -113,3 +115,20 @@ def test_down_and_clean_end_what_a_killed_stack_left(
     command()
     assert "ending core, left over" in capsys.readouterr().out
     assert [child.pid for child in children] == [None]
+
+
+def test_status_names_what_does_not_run(
+    plan: Plan, children: list[Child], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin(plan, children, "Valkey", SLEEP)
+    begin(plan, children, "grading worker", SLEEP)
+    write_down(plan, children)
+    monkeypatch.setattr(commands, "running_plan", lambda: plan)
+    commands.status()
+    assert "NOT" not in capsys.readouterr().out
+    children[1].kill()
+    with pytest.raises(typer.Exit):
+        commands.status()
+    told = capsys.readouterr()
+    assert re.search(r"Valkey +running\n +grading worker +NOT RUNNING\n", told.out)
+    assert told.err.startswith("Not everything runs; the logs are in ")

@@ -76,6 +76,13 @@ def test_a_placeholder_key_counts_as_none(tmp_path: Path, key: str) -> None:
     assert "simulated" in table(plan)
 
 
+def test_production_is_offered_no_account_that_it_does_not_have(tmp_path: Path) -> None:
+    assert "premium@test.com" in table(make_plan(ROOT, state=tmp_path, environment={}))
+    told = table(make_plan(ROOT, state=tmp_path, environment={"ENVIRONMENT": "production"}))
+    assert "/mcp" in told
+    assert not [word for word in ("Try", "@test.com", "/preview") if word in told]
+
+
 def test_a_placeholder_is_the_same_here_as_in_the_services() -> None:
     assert plan_module.PLACEHOLDERS == core.settings.PLACEHOLDERS == intelligence.settings.PLACEHOLDERS
     for key in (*plan_module.PLACEHOLDERS, " ", "Some...", "key-here", "sk-ant-api03-realistic", "unexampled"):
