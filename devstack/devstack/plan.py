@@ -103,6 +103,14 @@ class Plan:
         return self.setting("CLOUDFLARE_R2_ENDPOINT") is None
 
     @property
+    def content_directory(self) -> Path | None:
+        """The folder where courses are published and read instead of a bucket, or None."""
+        if self.setting("CONTENT_SOURCE") != "local":
+            return None
+        given = self.setting("CONTENT_DIRECTORY")
+        return self.root / given if given else self.state / "published"
+
+    @property
     def simulated_model(self) -> bool:
         """Whether the simulator stands in for the provider: no usable key is set."""
         return is_placeholder(self.setting("ANTHROPIC_API_KEY") or "")

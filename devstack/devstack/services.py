@@ -32,8 +32,8 @@ def _given(plan: Plan, names: list[str]) -> dict[str, str]:
 
 def _content(plan: Plan) -> dict[str, str]:
     """Where courses are published and read: in the folder that the settings name, otherwise in the bucket."""
-    if plan.setting("CONTENT_SOURCE") == "local":
-        return _given(plan, ["CONTENT_SOURCE", "CONTENT_DIRECTORY"])
+    if plan.content_directory:
+        return {"CONTENT_SOURCE": "local", "CONTENT_DIRECTORY": str(plan.content_directory)}
     given = {} if plan.own_s3 else _given(plan, BUCKET_SETTINGS)  # our own bucket knows only our own keys
     return {
         "CONTENT_SOURCE": "r2",

@@ -91,9 +91,13 @@ class Stack:
 
     def _filled_revision(self) -> str | None:
         """The schema that our own servers were filled with by this very code, or None: then they are to be filled."""
-        if self.postgres is None or not self.plan.own_s3:
-            return None
-        return marked_revision([self.postgres.data, s3_folder(self.plan)], self.plan)
+        return marked_revision(folders, self.plan) if (folders := self._own_data()) else None
+
+    def _own_data(self) -> list[Path]:
+        """Where all that is filled in stands, or nothing where a part of it stands outside our own servers."""
+        if self.postgres is None or not self.plan.own_s3 or self.plan.content_directory:
+            return []
+        return [self.postgres.data, s3_folder(self.plan)]
 
     def _start_filled_servers(self, revision: str) -> None:
         """Start the servers, and fill them all the same where the schema is another by now: `alembic downgrade`."""
@@ -122,8 +126,8 @@ class Stack:
         if self.plan.setting("ENVIRONMENT") != "production":
             with self.step("demo accounts"):
                 self.core_command("seed-demo")
-        if self.postgres and self.plan.own_s3:
-            mark([self.postgres.data, s3_folder(self.plan)], self.plan, self._revision())
+        if folders := self._own_data():
+            mark(folders, self.plan, self._revision())
 
     def _refuse_demo_accounts(self) -> None:
         """Raise CannotStart where an account is left whose password everybody can read in the README."""

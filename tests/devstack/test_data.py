@@ -13,6 +13,7 @@ from core.demo import ACCOUNTS
 from devstack.filled import mark, marked_revision
 from devstack.places import home_of_data, private_home, private_home_path, readable_copy
 from devstack.plan import CannotStart, make_plan
+from devstack.postgres import Postgres
 from devstack.stack import DEMO_EMAILS, Stack, remove_data
 from tests.conftest import ROOT, Servers
 
@@ -93,6 +94,17 @@ def test_the_mark_goes_with_the_data_and_with_the_code(tmp_path: Path) -> None:
     assert marked_revision(folders, replace(plan, settings={"ENVIRONMENT": "production"})) is None
     folders[1].rename(tmp_path / "away")
     assert marked_revision(folders, plan) is None
+
+
+def test_a_course_in_a_folder_of_the_operators_is_looked_for_at_every_start(tmp_path: Path) -> None:
+    stack = Stack(make_plan(ROOT, state=tmp_path, environment={}))
+    stack.postgres = Postgres(stack.plan, tmp_path, tmp_path / "postgres", None)
+    for name in ("postgres", "s3"):
+        (tmp_path / name).mkdir()
+    mark([tmp_path / "postgres", tmp_path / "s3"], stack.plan, "004_last")
+    assert stack._filled_revision() == "004_last"
+    stack.plan = replace(stack.plan, settings={"CONTENT_SOURCE": "local", "CONTENT_DIRECTORY": "/mnt/empty"})
+    assert stack._filled_revision() is None
 
 
 def test_a_schema_taken_back_is_made_again(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

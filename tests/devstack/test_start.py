@@ -192,6 +192,17 @@ def test_a_given_folder_for_published_courses_is_used_instead_of_the_bucket(tmp_
     assert services.core_environment(make_plan(ROOT, state=tmp_path, environment={}))["CONTENT_SOURCE"] == "r2"
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"), [("courses/published", ROOT / "courses/published"), ("", "state/published")]
+)
+def test_the_folder_for_published_courses_is_the_same_wherever_a_process_runs(
+    tmp_path: Path, given: str, meant: Path | str
+) -> None:
+    environment = {"CONTENT_SOURCE": "local", "CONTENT_DIRECTORY": given}
+    told = services.core_environment(make_plan(ROOT, state=tmp_path / "state", environment=environment))
+    assert told["CONTENT_DIRECTORY"] == str(tmp_path / meant)
+
+
 def test_core_is_told_nothing_of_the_model_and_intelligence_nothing_of_the_signing_key(tmp_path: Path) -> None:
     given = {"ANTHROPIC_API_KEY": "sk-ant-api03-realistic", "JWT_SECRET_KEY": "j" * 40}
     plan = make_plan(ROOT, state=tmp_path, environment=given)
