@@ -141,7 +141,7 @@ class Plan:
     @property
     def redis_url(self) -> str:
         """The Redis that the services use."""
-        return self.setting("REDIS_URL") or f"redis://{HOST}:{self.ports.redis}/0"
+        return self.setting("REDIS_URL") or f"redis://:{self.secrets['redis_password']}@{HOST}:{self.ports.redis}/0"
 
     @property
     def s3_endpoint(self) -> str:
@@ -190,7 +190,7 @@ def read_env_file(path: Path) -> dict[str, str]:
 def _kept_secrets(path: Path) -> dict[str, str]:
     """Passwords and keys of this stack, made once and kept where only their owner reads them."""
     names = ["postgres_password", "owner_password", "core_password", "intelligence_password"]
-    names += ["jwt_secret_key", "core_service_token", "s3_access_key", "s3_secret_key"]
+    names += ["jwt_secret_key", "core_service_token", "s3_access_key", "s3_secret_key", "redis_password"]
     kept = json.loads(path.read_text() or "{}") if path.is_file() else {}
     missing = [name for name in names if name not in kept]
     if missing:

@@ -73,6 +73,7 @@ class Child:
                 user=self.program.account,
                 group=_group_of(self.program.account),
                 extra_groups=[] if self.program.account else None,
+                umask=0o077,
             )
 
     def wait_until_ready(self, seconds: float = READY_SECONDS, *, give_up: threading.Event | None = None) -> None:

@@ -26,22 +26,24 @@ def answers(url: str) -> bool:
 
 def valkey(plan: Plan) -> Program:
     """Valkey, keeping nothing on disk: what it holds is a speed-up that may vanish."""
-    port = str(plan.ports.redis)
+    port, password = str(plan.ports.redis), plan.secrets["redis_password"]
+    config = plan.state / "valkey.conf"
+    write_whole(config, f"requirepass {password}\n")  # everybody may read a process list
     return Program(
         name="Valkey",
-        command=[binaries.valkey_server(), "--port", port, "--bind", HOST, "--save", "", "--appendonly", "no"],
+        command=[binaries.valkey_server(), config, "--port", port, "--bind", HOST, "--save", "", "--appendonly", "no"],
         environment=MINIMAL_ENVIRONMENT,
         folder=plan.state,
-        ready=lambda: _pings(plan.ports.redis),
+        ready=lambda: _pings(plan.ports.redis, password),
         restart=True,
     )
 
 
-def _pings(port: int) -> bool:
+def _pings(port: int, password: str) -> bool:
     try:
-        with socket.create_connection((HOST, port), timeout=1) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+        with socket.create_connection((HOST, port), timeout=1) as connection, connection.makefile("rb") as said:
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            return [said.readline(), said.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
     except OSError:
         return False
 
@@ -55,6 +57,7 @@ def seaweedfs(plan: Plan) -> Program:
     """A real S3 server with one bucket and one pair of keys."""
     folder = s3_folder(plan)
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # the published course holds the keys of its quizzes
     config = plan.state / "s3.json"
     key = {"accessKey": plan.secrets["s3_access_key"], "secretKey": plan.secrets["s3_secret_key"]}
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -96,6 +99,7 @@ def nginx(plan: Plan, values: dict[str, str]) -> Program:
     """The gateway, from the template it shares with the compose stack."""
     prefix = plan.state / "nginx"
     (prefix / "tmp").mkdir(parents=True, exist_ok=True)
+    prefix.chmod(0o700)  # its log says who asked for what
     config = prefix / "nginx.conf"
     config.write_text(render((plan.root / "gateway" / "nginx.conf.template").read_text(), values))
     command: Command = [binaries.nginx(), "-p", prefix, "-e", "stderr", "-c", config]

@@ -7,8 +7,9 @@ import pytest
 
 from devstack import services, stack
 from devstack.plan import CannotStart, make_plan
+from devstack.processes import MINIMAL_ENVIRONMENT, Child, Program
 from devstack.stack import Stack
-from tests.conftest import ROOT, free_plan
+from tests.conftest import ROOT, Servers, free_plan
 
 GIVEN = {
     "DATABASE_URL": "postgresql://owner:of-the-owner@db.example/courses",
@@ -32,6 +33,27 @@ def test_each_process_is_told_its_own_secrets_and_no_other(tmp_path: Path) -> No
         "intelligence": {"INTELLIGENCE_DATABASE_URL", "ANTHROPIC_API_KEY"},
         "chatgpt-app": set(),
     }
+
+
+def test_valkey_takes_nobody_without_its_password(servers: Servers) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", servers.stack.plan.ports.redis), timeout=5) as connection,
+        connection.makefile("rb") as said,
+    ):
+        connection.sendall(b"KEYS *\r\n")
+        assert said.readline().startswith(b"-NOAUTH ")
+    pid = servers.stack.children["Valkey"].pid
+    password = servers.stack.plan.secrets["redis_password"]
+    assert password.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_what_a_process_writes_is_for_its_owner_only(tmp_path: Path) -> None:
+    program = Program("probe", ["touch", "written"], MINIMAL_ENVIRONMENT, tmp_path, lambda: True)
+    child = Child(program, tmp_path / "logs" / "probe.log")
+    child.start()
+    assert child.process is not None
+    assert child.process.wait(20) == 0
+    assert (tmp_path / "written").stat().st_mode & 0o077 == 0
 
 
 def test_a_start_that_fails_stops_what_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
