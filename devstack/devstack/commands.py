@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -33,6 +33,7 @@ HEALTH = {
     "intelligence": "/api/v2/health/ready",
     "chatgpt-app": "/support",
 }
+NOTHING_RUNS = "Nothing is running: make up starts it."
 STARTING = "It is still starting: make status shows when it is ready, make down stops it."
 
 
@@ -155,7 +156,7 @@ def running_plan() -> Plan:
     plan = make_plan(ROOT)
     state = background.running(plan)
     if state is None:
-        raise CannotStart("Nothing is running: make up starts it.")
+        raise CannotStart(NOTHING_RUNS)
     if not state.ready:
         raise CannotStart(STARTING)
     return make_plan(ROOT, port=state.port)
@@ -203,6 +204,8 @@ def clean() -> None:
         typer.echo(f"Removed the local data ({DATABASE} and its bucket).")
 
 
+NO_SERVER = {"--help", "validate-course"}
+ONLY_THE_BUCKET = {"publish", "seed-assessments"}
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -243,16 +246,22 @@ def psql(context: typer.Context) -> None:
     os.execve(program, ["psql", place, *context.args], {**os.environ, **password})  # noqa: S606  # as below
 
 
-def _plan_for_commands() -> Plan:
-    """The running stack's plan; without one the settings may name real servers, and a command can do without ours."""
+def _plan_for_commands(arguments: Sequence[str] = ()) -> Plan:
+    """The running stack's plan. Without one the settings may name real servers, and some commands do without ours."""
     with one_clear_line():
         plan = make_plan(ROOT)
-        state = background.running(plan)
-        return make_plan(ROOT, port=state.port) if state else plan
+        if state := background.running(plan):
+            return make_plan(ROOT, port=state.port)
+        lacking = plan.own_postgres
+        if not ONLY_THE_BUCKET.isdisjoint(arguments):
+            lacking = plan.own_s3 and plan.content_directory is None
+        if lacking and NO_SERVER.isdisjoint(arguments):
+            raise CannotStart(NOTHING_RUNS)
+        return plan
 
 
 def _become(room: str, arguments: list[str]) -> None:
-    plan = _plan_for_commands()
+    plan = _plan_for_commands(arguments or ["--help"])
     program = services.environment_folder(plan, room) / room
     told = {"core": services.core_environment, "intelligence": services.intelligence_environment}
     environment = told.get(room, services.chatgpt_app_environment)(plan)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import core.settings
 import intelligence.settings
+from devstack import commands, services
 from devstack import plan as plan_module
-from devstack import services
 from devstack.commands import one_clear_line, table
 from devstack.places import free_space, private_home, private_home_path
 from devstack.plan import CannotStart, Ports, make_plan, read_env_file
@@ -208,3 +209,26 @@ def test_core_is_told_nothing_of_the_model_and_intelligence_nothing_of_the_signi
     plan = make_plan(ROOT, state=tmp_path, environment=given)
     assert not [name for name in services.core_environment(plan) if name.startswith("ANTHROPIC")]
     assert not [name for name in services.intelligence_environment(plan) if name.startswith("JWT")]
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "refused"),
+    [
+        ({}, "core create-student ada@example.com", True),
+        ({}, "core publish content", True),
+        ({}, "psql", True),
+        ({}, "alembic current", True),
+        ({}, "core validate-course content", False),
+        ({}, "intelligence", False),
+        ({"CONTENT_SOURCE": "local"}, "core publish content", False),
+        ({"DATABASE_URL": "postgresql://me@db/c"}, "core create-student ada@example.com", False),
+    ],
+)
+def test_a_command_that_needs_our_servers_says_that_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, given: dict[str, str], command: str, refused: bool
+) -> None:
+    plan = make_plan(ROOT, state=tmp_path, environment=given)
+    monkeypatch.setattr(commands, "make_plan", lambda _root: plan)
+    monkeypatch.setattr(os, "execve", lambda *_: None)
+    done = CliRunner().invoke(commands.app, command.split())
+    assert (done.exit_code, done.output) == ((1, "Nothing is running: make up starts it.\n") if refused else (0, ""))
