@@ -93,6 +93,7 @@ lock: $(UV) ## resolve again after a pyproject changed
 .tools/bin/uv: tools.txt $(if $(realpath .tools/bin/python),,FORCE)
 	$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),,$(error \
 		Python 3.11 or newer is needed; '$(PYTHON)' is not. Name one: make PYTHON=/path/to/python3.12))
+	@echo "Fetching uv (once)"
 	@$(PYTHON) -m venv --clear .tools || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)."; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tools.txt
 	@touch $@
