@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Prints a fresh value for every secret that docker-compose.yml asks for, as lines for `.env`."""
+"""Prints a fresh value for every secret that docker-compose.yml asks for and `.env` here lacks, as its lines."""
 
+import re
 import secrets
 import sys
+from pathlib import Path
 
 NAMES = [
     "POSTGRES_PASSWORD",
@@ -15,5 +17,7 @@ NAMES = [
     "CLOUDFLARE_R2_SECRET_KEY",
 ]
 
+file = Path(".env")
+kept = re.findall(r"^(?:export )?(\w+)=\s*[^\s#]", file.read_text(), re.MULTILINE) if file.exists() else []
 # Only letters, digits, - and _: the passwords also stand inside database URLs.
-sys.stdout.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in NAMES)
+sys.stdout.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in NAMES if name not in kept)

@@ -75,15 +75,26 @@ def test_a_secret_is_handed_to_its_readers_only_under_whatever_name(secret: str,
     assert handed == readers
 
 
-def test_each_secret_is_required_and_new_secrets_makes_all_of_them() -> None:
+def new_secrets(folder: Path) -> dict[str, str]:
     printed = subprocess.run(
-        [sys.executable, ROOT / "deploy" / "new_secrets.py"], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "deploy" / "new_secrets.py"], cwd=folder, capture_output=True, text=True, check=True
     )
-    made = dict(line.split("=", 1) for line in printed.stdout.splitlines())
+    return dict(line.split("=", 1) for line in printed.stdout.splitlines())
+
+
+def test_each_secret_is_required_and_new_secrets_makes_all_of_them(tmp_path: Path) -> None:
+    made = new_secrets(tmp_path)
     assert made.keys() == set(re.findall(r"\$\{(\w+):\?", TEXT))
     assert len(set(made.values())) == len(made)
     for value in made.values():
         assert re.fullmatch(r"[\w-]{32,}", value, re.ASCII), "safe inside a URL, long enough for every service"
+
+
+def test_a_secret_that_servers_were_made_with_is_not_made_again(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=kept\nJWT_SECRET_KEY=\n#OWNER_DB_PASSWORD=a-note\n")
+    made = new_secrets(tmp_path)
+    assert "POSTGRES_PASSWORD" not in made
+    assert {"JWT_SECRET_KEY", "OWNER_DB_PASSWORD"} <= made.keys()
 
 
 def test_only_the_gateway_is_published() -> None:
