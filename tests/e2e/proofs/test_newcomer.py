@@ -80,7 +80,8 @@ def newcomer() -> Iterator[Newcomer]:
         try:
             yield found
         finally:
-            found.make("down")
+            for target in ("down", "clean"):
+                found.make(target)
 
 
 @pytest.mark.prove
