@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -104,6 +105,7 @@ async def test_the_eleventh_path_is_refused_and_changes_nothing(world: World) ->
     error = refused.json()["error"]
     assert error["code"] == "RATE_LIMIT_EXCEEDED"
     assert (error["quota"]["used"], error["quota"]["limit"]) == (10, 10)
+    assert re.fullmatch(r"\d{4}-\d\d-01T00:00:00Z", error["quota"]["reset_date"])
 
 
 async def test_thirty_at_once_on_a_quota_of_ten(world: World) -> None:

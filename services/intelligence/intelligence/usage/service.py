@@ -49,7 +49,7 @@ class SpendCeilingReached(ServiceError):
     message = "This month's budget for your account is used up. It starts afresh next month."
 
     def __init__(self, resets_at: datetime) -> None:
-        super().__init__(details={"reset_date": resets_at.isoformat()}, headers=_until(resets_at))
+        super().__init__(details={"reset_date": _iso(resets_at)}, headers=_until(resets_at))
 
 
 class ServiceBudgetExhausted(ServiceError):
@@ -60,7 +60,7 @@ class ServiceBudgetExhausted(ServiceError):
     message = "The course's budget for this month is used up. Your quota is untouched."
 
     def __init__(self, resets_at: datetime) -> None:
-        super().__init__(details={"reset_date": resets_at.isoformat()}, headers=_until(resets_at))
+        super().__init__(details={"reset_date": _iso(resets_at)}, headers=_until(resets_at))
 
 
 class Swept(NamedTuple):
@@ -186,7 +186,7 @@ def refusal(
                 "feature": QUOTA_NAMES[feature],
                 "used": used,
                 "limit": limit,
-                "reset_date": resets_at.isoformat(),
+                "reset_date": _iso(resets_at),
             },
             "upgrade_option": options[-1].model_dump(mode="json") if options else None,
         },
@@ -258,7 +258,7 @@ def quota_headers(learner: Learner, use: QuotaUse) -> dict[str, str]:
     for name, feature in (("Paths", quota.adaptive_paths), ("Assessments", quota.assessments)):
         headers[f"X-RateLimit-Limit-{name}"] = _number_or_unlimited(feature.limit)
         headers[f"X-RateLimit-Remaining-{name}"] = _number_or_unlimited(feature.remaining)
-        headers[f"X-RateLimit-Reset-{name}"] = feature.reset_date.isoformat()
+        headers[f"X-RateLimit-Reset-{name}"] = _iso(feature.reset_date)
     return headers
 
 
@@ -270,6 +270,11 @@ async def sweep(session: AsyncSession) -> Swept:
 
 def _until(moment: datetime) -> dict[str, str]:
     return {"Retry-After": str(max(1, round((moment - datetime.now(UTC)).total_seconds())))}
+
+
+def _iso(moment: datetime) -> str:
+    """As the bodies of answers have it."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _feature_quota(used: int, plan: int | None, gifted: int, resets_at: datetime) -> FeatureQuota:
