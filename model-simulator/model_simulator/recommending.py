@@ -1,4 +1,4 @@
-"""Ordering a learner's candidate steps by rules."""
+"""Taking a learner's first candidate steps as they come: the analysis that sends them has ranked them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,31 +6,22 @@ from typing import Any
 from model_simulator.schema import LABEL
 
 MOST_RECOMMENDATIONS = 5
-HIGH_FROM = 0.75  # of the best score
-MEDIUM_FROM = 0.4
+IMPACTS = {"review": "high", "prerequisite": "high", "unsure": "low", "next": "low", "refresh": "low"}
 REASONING_LABEL = "[Simulated reasoning, no model was asked]"
 
 
 def recommend(task: Mapping[str, Any], *, invent: bool = False) -> dict[str, Any]:
-    """The best five candidates, best score first; with ``invent`` their ids are ones no course has."""
-    ranked = sorted(task["candidates"], key=lambda one: -float(one.get("score") or 0))[:MOST_RECOMMENDATIONS]
-    best = max((float(one.get("score") or 0) for one in ranked), default=0.0)
+    """The first five candidates in the order sent; with ``invent`` their ids are ones no course has."""
     recommendations = [
         {
             "chapter_id": f"99-invented-{place}" if invent else one["chapter_id"],
             "section_id": f"invented-section-{place}" if invent else one["section_id"],
             "reason": f"{LABEL} {one.get('title') or one['section_id']}: {one.get('reason') or 'next in the course.'}",
-            "estimated_impact": _impact(float(one.get("score") or 0), best, place),
+            "estimated_impact": IMPACTS.get(one.get("kind"), "medium"),
         }
-        for place, one in enumerate(ranked)
+        for place, one in enumerate(task["candidates"][:MOST_RECOMMENDATIONS])
     ]
     return {"recommendations": recommendations, "reasoning": _reasoning(task, len(recommendations))}
-
-
-def _impact(score: float, best: float, place: int) -> str:
-    if best <= 0:  # unscored candidates come ranked
-        return ("high", "medium")[place] if place < 2 else "low"  # noqa: PLR2004 - the two names beside it
-    return "high" if score >= HIGH_FROM * best else "medium" if score >= MEDIUM_FROM * best else "low"
 
 
 def _reasoning(task: Mapping[str, Any], chosen: int) -> str:
@@ -38,6 +29,6 @@ def _reasoning(task: Mapping[str, Any], chosen: int) -> str:
         return ""
     weak = len(task.get("weak_areas") or [])
     return (
-        f"{REASONING_LABEL} {chosen} of {len(task['candidates'])} candidate steps, the highest score first;"
+        f"{REASONING_LABEL} The first {chosen} of {len(task['candidates'])} candidate steps, the most urgent first;"
         f" the analysis names {weak} weak {'area' if weak == 1 else 'areas'}."
     )

@@ -7,6 +7,9 @@ import anthropic
 import pytest
 from anthropic import AsyncAnthropic
 
+from intelligence.paths import wording
+from intelligence.paths.analysis import analyse
+from tests.intelligence.paths.courses import COURSE, attempt, snapshot
 from tests.simulator.running import GRADE_SCHEMA, MODEL, ask, course_questions, points, said, text_of
 
 RAG = "04-rag-q1"
@@ -22,7 +25,7 @@ def candidate(number: int, score: float) -> dict[str, Any]:
         "chapter_id": f"0{number}-chapter",
         "section_id": f"section-{number}",
         "title": f"Section {number}",
-        "kind": "weak",
+        "kind": "review",
         "reason": "You scored 40 in its quiz.",
         "estimated_time_minutes": 12,
         "score": score,
@@ -42,14 +45,16 @@ async def graded(claude: AsyncAnthropic, task: dict[str, Any]) -> dict[str, Any]
     return said(await claude.messages.create(**ask("grade", task)))
 
 
-async def test_a_path_is_the_best_five_candidates_best_first(claude: AsyncAnthropic) -> None:
-    task = path_task(0.1, 0.9, 0.5, 0.3, 0.8, 0.7, 0.2)
-    path = said(await claude.messages.create(**ask("path", task)))
+async def test_a_path_takes_the_analysis_at_its_word(claude: AsyncAnthropic) -> None:
+    analysis = analyse(snapshot(attempt(1, 20, [4, 0] * 5), attempt(3, 90, [10, 2] * 5)), COURSE, "premium")
+    first = analysis.candidates[:5]
+    assert [step.score for step in first] == [0, 40, 20, None, None], "what needs most work comes first"
+    path = said(await claude.messages.create(**wording.prompt(analysis).request_body(MODEL)))
     steps = path["recommendations"]
-    assert [step["section_id"] for step in steps] == ["section-2", "section-5", "section-6", "section-3", "section-4"]
-    assert [step["estimated_impact"] for step in steps] == ["high", "high", "high", "medium", "low"]
-    assert steps[0]["chapter_id"] == "02-chapter"
-    assert all(step["reason"].startswith("[Simulated] Section") for step in steps)
+    assert [(step["section_id"], step["estimated_impact"]) for step in steps] == [
+        (step.section_id, step.impact) for step in first
+    ]
+    assert [step["reason"] for step in steps] == [f"[Simulated] {step.title}: {step.reason}" for step in first]
     assert path["reasoning"].startswith("[Simulated reasoning, no model was asked]")
 
 
