@@ -12,6 +12,7 @@ from model_simulator.schema import LABEL
 from model_simulator.tutor import Oracle, say
 from model_simulator.usage import BYTES_PER_TOKEN, PromptCache, count_tokens, thinking_tokens, usage_of
 
+SIMULATED_MODEL = "simulated-"  # before the name of the model asked for: what shows a model shows this too
 PAGE = b"<!doctype html><title>Simulated</title><p>A page from something between you and the model."
 
 
@@ -73,7 +74,7 @@ def _message(body: Mapping[str, Any], mode: Mode, oracle: Oracle, cache: PromptC
         "id": f"msg_simulated_{uuid4().hex}",
         "type": "message",
         "role": "assistant",
-        "model": body["model"],
+        "model": SIMULATED_MODEL + body["model"],
         "content": content,
         "stop_reason": stop_reason,
         "stop_sequence": None,

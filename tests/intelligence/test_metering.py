@@ -92,6 +92,17 @@ async def test_the_price_is_that_of_the_model_that_answered(asked: Asked, provid
     assert json.loads(row["usage"])["price_version"].startswith("claude-haiku-5-5@")
 
 
+async def test_a_simulator_names_itself_and_is_priced_as_the_model_it_stands_in_for(
+    asked: Asked, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.script = [says(model="simulated-claude-sonnet-5-5")]
+    answer = await asked()
+    assert (answer.model, answer.simulated, answer.cost_usd) == ("simulated-claude-sonnet-5-5", True, COST)
+    (row,) = await asked.log()
+    assert row["model"] == "claude-sonnet-5-5"
+    assert "no price" not in caplog.text
+
+
 async def test_no_prompt_or_answer_is_logged(
     asked: Asked, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:

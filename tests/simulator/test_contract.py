@@ -21,7 +21,7 @@ async def test_the_official_client_gets_a_labelled_message(claude: AsyncAnthropi
     raw = await claude.messages.with_raw_response.create(**HELLO)  # type: ignore[call-overload]  # a plain dict
     message = await raw.parse()
     assert message.id.startswith("msg_simulated_")
-    assert message.model == MODEL
+    assert message.model == f"simulated-{MODEL}"
     assert [block.type for block in message.content] == ["thinking", "text"]
     assert message.content[1].text.startswith("[Simulated]")
     assert message.stop_reason == "end_turn"

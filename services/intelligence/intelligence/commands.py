@@ -66,7 +66,8 @@ def check_model() -> None:
         _fail(f"No answer: {error.code}: {error.message} The lines above say more.")
     typer.echo(f"Model: {answer.model}")
     typer.echo(f"Tokens used: {answer.tokens_used}")
-    typer.echo(f"Cost: {answer.cost_usd:.6f} USD in {answer.latency_ms} ms")
+    unpaid = " (simulated: nobody pays)" if answer.simulated else ""
+    typer.echo(f"Cost: {answer.cost_usd:.6f} USD{unpaid} in {answer.latency_ms} ms")
     typer.echo(f"Reply: {answer.parsed.reply}")
 
 

@@ -39,6 +39,7 @@ T = TypeVar("T", bound=BaseModel)
 logging.getLogger("anthropic").setLevel(logging.WARNING)
 
 CONNECT_SECONDS = 5.0
+SIMULATED_MODEL = "simulated-"  # how the model simulator begins its name; the model it stands in for follows
 TRY_AGAIN_STATUSES = frozenset({408, 409, 429})
 MODELS_WITHOUT_EFFORT = ("claude-sonnet-4-5", "claude-haiku-4-5")
 # A gateway that gave up waiting: the model may have answered it, and billed.

@@ -83,6 +83,8 @@ async def test_an_off_topic_answer_is_graded_zero_and_reviewed(world: World) -> 
     feedback = await grade(world, student, CAKE)
     assert (feedback["quality_score"], feedback["off_topic"], feedback["strengths"]) == (0, True, [])
     assert QUESTIONS["04-rag-q1"]["text"][:40] in feedback["detailed_feedback"]
+    assert feedback["detailed_feedback"].startswith("[Simulated feedback, no model was asked]")
+    assert feedback["metadata"]["model_version"] == "simulated-claude-sonnet-5-5"
     [row] = await world.rows("SELECT needs_review FROM assessment_feedback WHERE student_id = $1", student.student_id)
     assert row["needs_review"]
 

@@ -20,6 +20,7 @@ def worded(
     off_topic: bool = False,
     supported: bool = True,
     answer: str = "An answer of my own words.",
+    simulated: bool = False,
 ) -> Feedback:
     criteria = tuple(
         CriterionGrade(
@@ -35,6 +36,7 @@ def worded(
         question=QUESTION,
         answer=answer,
         titles={"s": "Why models err"},
+        simulated=simulated,
     )
 
 
@@ -54,6 +56,17 @@ def test_an_off_topic_answer_has_no_strengths_and_says_what_was_asked() -> None:
     assert told.strengths == []
     assert QUESTION in told.detailed_feedback
     assert QUESTION in told.improvements[0]
+
+
+@pytest.mark.parametrize("off_topic", [True, False])
+def test_a_simulated_grade_says_so_once_whatever_is_left_of_its_words(*, off_topic: bool) -> None:
+    label = "[Simulated feedback, no model was asked]"
+    for text in (f"{label} Good start.", f"{label} {SECRET}", ""):
+        words = Words([], [], text)
+        told = worded("none", "none", "none", words=words, off_topic=off_topic, simulated=True)
+        assert told.detailed_feedback.count(label) == 1
+        assert told.detailed_feedback != label
+    assert label not in worded("none", "none", "none", off_topic=off_topic).detailed_feedback
 
 
 def test_the_answer_key_never_reaches_the_student() -> None:

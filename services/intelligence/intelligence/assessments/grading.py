@@ -122,8 +122,13 @@ def prompt(task: Assignment) -> Prompt[GradeAnswer]:
     )
 
 
-def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID, regraded: bool = False) -> Result:
-    """The model's verdicts checked and added up. ``regraded``: an operator asked for this grade, and will want it."""
+def result(
+    task: Assignment, answer: GradeAnswer, *, submission_id: UUID, regraded: bool = False, simulated: bool = False
+) -> Result:
+    """The model's verdicts checked and added up. ``regraded``: an operator asked for this grade, and will want it.
+
+    ``simulated``: no model said so, and the feedback says that.
+    """
     grade = rubrics.grade(
         task.rubric,
         [Verdict(one.criterion_id, one.level, one.evidence, one.why) for one in answer.criteria],
@@ -151,6 +156,7 @@ def result(task: Assignment, answer: GradeAnswer, *, submission_id: UUID, regrad
             question=question,
             answer=task.shown,
             titles=task.titles,
+            simulated=simulated,
         ),
         instructions_in_answer=instructions,
         confidence=answer.confidence,

@@ -13,6 +13,7 @@ LEAK_WORDS = 6
 LONGEST_ITEM = 500
 MOST_ITEMS = 8
 
+SIMULATED = "[Simulated feedback, no model was asked]"
 NOT_SHOWN = "No passage of your answer shows this."
 NOTHING_SAID = "Your answer does not speak to this yet."
 _WORDS = re.compile(r"\w+")
@@ -39,9 +40,16 @@ class Feedback:
 
 
 def feedback(
-    grade: Grade, words: Words, *, rubric: Rubric, question: str, answer: str, titles: dict[str, str]
+    grade: Grade,
+    words: Words,
+    *,
+    rubric: Rubric,
+    question: str,
+    answer: str,
+    titles: dict[str, str],
+    simulated: bool = False,
 ) -> Feedback:
-    """The feedback to a grade. ``titles``: section id to title, for what to read again.
+    """The feedback to a grade. ``titles``: section id to title, for what to read again; ``simulated`` is said in it.
 
     A sentence of the model that shares six words in a row with the answer key, and took them neither from the student
     nor from what every student may read, is left out.
@@ -61,10 +69,13 @@ def feedback(
     improvements = (_items(words.improvements, safe) or missed) + _read_again(grade, titles)
     if grade.off_topic:
         improvements = [f"Answer what was asked: {question}"]
+    detailed = _detailed(grade, safe(words.detailed_feedback), question)
+    if simulated and SIMULATED not in detailed:
+        detailed = f"{SIMULATED} {detailed}"
     return Feedback(
         strengths=strengths,
         improvements=improvements or ["Every criterion is met. Try the next question, or a harder one."],
-        detailed_feedback=_detailed(grade, safe(words.detailed_feedback), question),
+        detailed_feedback=detailed,
         whys=whys,
     )
 

@@ -168,7 +168,9 @@ async def _grade(job: Job) -> None:
         deadline_seconds=DEADLINE_SECONDS,
     )
     regraded = job.reservation_id is None
-    result = grading.result(task, answer.parsed, submission_id=job.submission_id, regraded=regraded)
+    result = grading.result(
+        task, answer.parsed, submission_id=job.submission_id, regraded=regraded, simulated=answer.simulated
+    )
     async with transaction() as session:
         if not await queue.finish(session, job):
             logger.info("submission %s was taken over or erased; this result is dropped", job.submission_id)

@@ -82,6 +82,11 @@ class Answer(Generic[T]):
     cost_usd: Decimal
     latency_ms: int
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulator answered: no model was asked, and nobody pays."""
+        return self.model.startswith(llm.SIMULATED_MODEL)
+
 
 async def ask(
     prompt: Prompt[T],
@@ -284,7 +289,8 @@ class _Asking(Generic[T]):
 
 
 def _price_of(answered_by: str, asked: pricing.Price) -> pricing.Price:
-    """The price of the model that answered, which may be another than the one asked."""
+    """The price of the model that answered, which may be another than the one asked; a simulator's is its model's."""
+    answered_by = answered_by.removeprefix(llm.SIMULATED_MODEL)
     if answered_by == asked.model:
         return asked
     try:
