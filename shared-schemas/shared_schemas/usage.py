@@ -94,7 +94,8 @@ class Costs(Response):
     """The cost of a period, counted from the ledger.
 
     `total_requests` counts provider attempts. `unknown_cost_usd` is the worst case of attempts that ended without an
-    answer: it is not part of `total_cost_usd`.
+    answer: it is not part of `total_cost_usd`. `simulated_requests` were answered by the model simulator: their cost is
+    what the model would have cost, and nobody pays it.
     """
 
     period: CostPeriod
@@ -103,6 +104,7 @@ class Costs(Response):
     average_cost_per_student: float
     unknown_requests: int
     unknown_cost_usd: float
+    simulated_requests: int
     top_users_by_cost: list[StudentCost]
     alerts: list[CostAlert]
 
@@ -126,7 +128,7 @@ class CostsByDay(Costs):
 
 
 class CostSummary(Response):
-    """This month at a glance. `ceiling_usd` is null when the installation has none."""
+    """This month at a glance. `ceiling_usd` is null when there is none; nobody pays for `simulated_requests`."""
 
     month: str
     spent_usd: float
@@ -134,6 +136,7 @@ class CostSummary(Response):
     unknown_usd: float
     ceiling_usd: float | None
     total_requests: int
+    simulated_requests: int
     failed_requests: int
     active_students: int
     breakdown_by_feature: list[FeatureCost]

@@ -154,14 +154,15 @@ async def mailbox() -> AsyncIterator[tuple[Mailbox, dict[str, str]]]:
     await server.wait_closed()
 
 
-async def spend(database: Database, student: UUID, usd: str) -> None:
+async def spend(database: Database, student: UUID, usd: str, model: str = "m") -> None:
     owner = await asyncpg.connect(database.owner_url)
     await owner.execute(
         "INSERT INTO llm_usage_logs (student_id, feature, attempt, model, prompt_version, price_version, outcome,"
-        " success, cost_usd, worst_case_usd, spend_month, lease_until) VALUES "
-        "($1, 'assessment', 1, 'm', 'p', 'v', 'succeeded', true, $2, 1, current_utc_month(), now())",
+        " success, cost_usd, worst_case_usd, spend_month, lease_until, usage) VALUES ($1, 'assessment', 1, 'm', 'p',"
+        " 'v', 'succeeded', true, $2, 1, current_utc_month(), now(), jsonb_build_object('model', $3::text))",
         student,
         Decimal(usd),
+        model,
     )
     await owner.close()
 
@@ -229,6 +230,19 @@ async def test_without_a_mail_server_the_alert_is_printed(
     assert ended.code == 0
     assert "is not set" in ended.out
     assert re.search(rf"{student}\s+3\.0000 USD", ended.out)
+
+
+async def test_what_was_simulated_is_marked_in_the_alert_and_below_the_sums(
+    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database
+) -> None:
+    played, paid = await make_student(), await make_student()
+    await spend(intelligence_database, played, "4", "simulated-claude-sonnet-5-5")
+    await spend(intelligence_database, paid, "5", "claude-sonnet-5-5")
+    told = {line.split()[0]: line for line in (await run("cost-alerts")).out.splitlines() if line.startswith("  ")}
+    assert told[str(played)].endswith("simulated: nobody pays")
+    assert "simulated" not in told[str(paid)]
+    checked = (await run("self-check")).out
+    assert re.search(r"^\d+ calls of this month were simulated: nobody pays", checked, re.MULTILINE)
 
 
 async def test_purge_erases_texts_and_keys_and_keeps_numbers(

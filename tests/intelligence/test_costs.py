@@ -179,7 +179,23 @@ async def test_this_month_at_a_glance(
     await rows("SELECT add_spend($1, current_utc_month(), 0.25, 0.5, 0.125)", students["ada"])
     body = (await client.get(f"{COSTS}/summary", headers=admin)).json()
     assert (body["spent_usd"], body["held_usd"], body["unknown_usd"], body["ceiling_usd"]) == (0.25, 0.5, 0.125, None)
-    assert body["total_requests"] == 0
+    assert (body["total_requests"], body["simulated_requests"]) == (0, 0)
+
+
+async def test_what_nobody_pays_is_told_from_what_is_paid(
+    client: httpx.AsyncClient, admin: dict[str, str], intelligence_database: Database
+) -> None:
+    before = await costs(client, admin)
+    assert before["simulated_requests"] == 0
+    assert "imulated" not in before["alerts"][0]["message"]
+    owner = await asyncpg.connect(intelligence_database.owner_url)
+    answered_by = "UPDATE llm_usage_logs SET usage = {} WHERE cost_usd = 0.3"
+    await owner.execute(answered_by.format("""'{"model": "simulated-claude-sonnet-5-5"}'"""))
+    body = await costs(client, admin)
+    await owner.execute(answered_by.format("NULL"))
+    await owner.close()
+    assert body["simulated_requests"] == 1
+    assert "Simulated calls are counted in: nobody pays" in body["alerts"][0]["message"]
 
 
 async def test_the_export_holds_what_is_kept_and_nobody_elses(

@@ -19,7 +19,7 @@ from intelligence import activity, content, health, llm, processes
 from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
-from intelligence.usage import alerts, metering, purge, self_check, sweeper
+from intelligence.usage import alerts, costs, metering, purge, self_check, sweeper
 
 app = typer.Typer(
     help="Operator's commands of the intelligence service.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -100,16 +100,19 @@ def check_sums(
 
     Prints each sum as it was booked and as it is counted now. Exits with 1 when two differ.
     """
-    sums = _run(partial(_check_sums, months))
+    sums, simulated = _run(partial(_check_sums, months))
     typer.echo("\n".join(self_check.table(sums)))
+    if simulated:
+        typer.echo(f"{simulated} calls of this month were simulated: nobody pays for them.")
     if wrong := sum(not one.agrees for one in sums):
         _fail(f"{wrong} of {len(sums)} sums differ.")
     typer.echo(f"All {len(sums)} sums agree.")
 
 
-async def _check_sums(months: int) -> list[self_check.Sum]:
+async def _check_sums(months: int) -> tuple[list[self_check.Sum], int]:
+    """The sums, and how many calls of this month the simulator answered."""
     async with transaction() as session:
-        return await self_check.check(session, months=months)
+        return await self_check.check(session, months=months), (await costs.summary(session)).simulated_requests
 
 
 async def _work(alive_file: Path | None) -> None:

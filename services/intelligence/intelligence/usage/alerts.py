@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from email.message import EmailMessage
+from typing import Any
 from uuid import UUID
 
 import aiosmtplib
-from sqlalchemy import text
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence.database import transaction
 from intelligence.settings import Settings
+from intelligence.usage.costs import SIMULATED
 
 SMTP_SECONDS = 20
 LEASE_SECONDS = 300.0  # longer than any mail takes
@@ -27,6 +30,10 @@ _CLAIM = text(
     "ON CONFLICT (student_id, month) DO UPDATE SET cost_usd = excluded.cost_usd, lease_until = excluded.lease_until "
     "WHERE a.sent_at IS NULL AND a.lease_until < now() RETURNING student_id, month, cost_usd"
 )
+_SIMULATED = text(
+    "SELECT DISTINCT student_id FROM llm_usage_logs "  # noqa: S608  # a constant
+    f"WHERE student_id = ANY(:students) AND spend_month = current_utc_month() AND {SIMULATED}"
+)
 _SETTLE = text(
     "UPDATE llm_cost_alerts SET sent_at = CASE WHEN :sent THEN now() END, lease_until = now() "
     "WHERE student_id = ANY(:students) AND month = :month AND sent_at IS NULL"
@@ -39,11 +46,15 @@ class AlertNotSent(Exception):
 
 @dataclass(frozen=True)
 class Alert:
-    """A student over the threshold, with what this month has cost so far in US dollars."""
+    """A student over the threshold, with what this month has cost so far in US dollars.
+
+    ``simulated``: the simulator answered some of it, for which nobody pays.
+    """
 
     student_id: UUID
     month: date
     cost_usd: Decimal
+    simulated: bool = False
 
 
 async def send_new(settings: Settings) -> list[Alert]:
@@ -58,9 +69,9 @@ async def send_new(settings: Settings) -> list[Alert]:
                 _CLAIM, {"threshold": settings.llm_cost_alert_threshold, "lease_seconds": LEASE_SECONDS}
             )
         ).all()
-    if not claimed:
+        found = await _alerts(session, claimed)
+    if not found:
         return []
-    found = sorted((Alert(*row) for row in claimed), key=lambda alert: (-alert.cost_usd, alert.student_id))
     sent = False
     try:
         if has_recipient(settings):
@@ -74,6 +85,14 @@ async def send_new(settings: Settings) -> list[Alert]:
     return found
 
 
+async def _alerts(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Alert]:
+    """The rows of a claim as alerts, the dearest first."""
+    students = [row.student_id for row in rows]
+    simulated = set(await session.scalars(_SIMULATED, {"students": students}))
+    found = (Alert(row.student_id, row.month, row.cost_usd, row.student_id in simulated) for row in rows)
+    return sorted(found, key=lambda alert: (-alert.cost_usd, alert.student_id))
+
+
 def has_recipient(settings: Settings) -> bool:
     """Whether alerts leave this machine."""
     return bool(settings.llm_cost_alert_email and settings.smtp_server)
@@ -82,7 +101,10 @@ def has_recipient(settings: Settings) -> bool:
 def alert_text(alerts: Sequence[Alert], threshold: Decimal) -> str:
     """The body of the e-mail: one line a student."""
     lines = [f"{len(alerts)} student(s) over {threshold:.2f} USD this month:", ""]
-    lines += [f"  {one.student_id}  {one.cost_usd:.4f} USD  ({one.month:%Y-%m})" for one in alerts]
+    lines += [
+        f"  {one.student_id}  {one.cost_usd:.4f} USD  ({one.month:%Y-%m}){', simulated: nobody pays' * one.simulated}"
+        for one in alerts
+    ]
     return "\n".join([*lines, "", "GET /api/v2/admin/costs?group_by=student shows what they did.", ""])
 
 

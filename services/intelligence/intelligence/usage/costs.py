@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from intelligence import llm
 from intelligence.errors import InvalidRequest
 from intelligence.settings import get_settings
 from shared_schemas.usage import (
@@ -26,6 +26,9 @@ from shared_schemas.usage import (
 GroupBy = Literal["feature", "student", "day"]
 TOP_USERS = 10
 
+# Of a call: that the simulator answered it, so that nobody pays what the ledger says it cost.
+SIMULATED = f"usage->>'model' LIKE '{llm.SIMULATED_MODEL}%'"
+
 # Rows an operator has hidden (deleted_at) do not count; days and months are UTC.
 _PERIOD = (
     "FROM llm_usage_logs WHERE deleted_at IS NULL "
@@ -38,6 +41,7 @@ _TOTALS = text(
     "sum(cost_usd) FILTER (WHERE student_id IS NOT NULL) AS students_cost, "
     "count(*) FILTER (WHERE outcome = 'unknown') AS unknown_requests, "
     "sum(worst_case_usd) FILTER (WHERE outcome = 'unknown') AS unknown_cost, "
+    f"count(*) FILTER (WHERE {SIMULATED}) AS simulated_requests, "
     f"count(*) FILTER (WHERE outcome IN ('failed', 'rejected', 'unknown')) AS failed_requests {_PERIOD}"
 )
 _GROUPS = {
@@ -56,7 +60,7 @@ _TOP_USERS = text(
 )
 _OVER_THRESHOLD = text(
     "SELECT student_id, date_trunc('month', request_timestamp AT TIME ZONE 'UTC')::date AS month, "  # the same
-    f"sum(cost_usd) AS cost {_PERIOD} AND student_id IS NOT NULL GROUP BY 1, 2 "
+    f"sum(cost_usd) AS cost, bool_or({SIMULATED}) AS simulated {_PERIOD} AND student_id IS NOT NULL GROUP BY 1, 2 "
     "HAVING sum(cost_usd) > :threshold ORDER BY cost DESC, 1"
 )
 _SPEND = text(
@@ -87,6 +91,7 @@ async def costs(
         "average_cost_per_student": _usd((totals.students_cost or 0) / Decimal(totals.students or 1)),
         "unknown_requests": totals.unknown_requests,
         "unknown_cost_usd": _usd(totals.unknown_cost),
+        "simulated_requests": totals.simulated_requests,
         "top_users_by_cost": [_student(row) for row in top],
         "alerts": await alerts(session, start_date=period.start_date, end_date=period.end_date),
     }
@@ -103,7 +108,7 @@ async def alerts(session: AsyncSession, *, start_date: date, end_date: date) -> 
     rows = await session.execute(
         _OVER_THRESHOLD, {"start_date": start_date, "end_date": end_date, "threshold": threshold}
     )
-    return [_alert(row.student_id, row.month, row.cost, threshold) for row in rows]
+    return [_alert(row, threshold) for row in rows]
 
 
 async def summary(session: AsyncSession) -> CostSummary:
@@ -120,20 +125,23 @@ async def summary(session: AsyncSession) -> CostSummary:
         unknown_usd=_usd(spend.unknown_usd),
         ceiling_usd=None if ceiling is None else float(ceiling),
         total_requests=totals.requests,
+        simulated_requests=totals.simulated_requests,
         failed_requests=totals.failed_requests,
         active_students=totals.students,
         breakdown_by_feature=_features((await session.execute(_GROUPS["feature"], bounds)).all()),
     )
 
 
-def _alert(student_id: UUID, month: date, cost: Decimal, threshold: Decimal) -> CostAlert:
+def _alert(row: Row[Any], threshold: Decimal) -> CostAlert:
+    unpaid = " Simulated calls are counted in: nobody pays for them." if row.simulated else ""
     return CostAlert(
         type="COST_THRESHOLD_EXCEEDED",
-        student_id=student_id,
-        month=f"{month:%Y-%m}",
-        cost_usd=_usd(cost),
+        student_id=row.student_id,
+        month=f"{row.month:%Y-%m}",
+        cost_usd=_usd(row.cost),
         threshold_usd=_usd(threshold),
-        message=f"{cost:.4f} USD in {month:%Y-%m} is over the threshold of {threshold:.2f} USD a student.",
+        message=f"{row.cost:.4f} USD in {row.month:%Y-%m} is over the threshold of {threshold:.2f} USD a student."
+        + unpaid,
     )
 
 
