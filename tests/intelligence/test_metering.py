@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from intelligence.usage import metering
-from intelligence.usage.metering import ModelUnavailable
 from intelligence.usage.places import ServiceBusy
+from intelligence.usage.trouble import ModelUnavailable
 from tests.intelligence.asking import COST, Asked
 from tests.intelligence.conftest import Configure, Rows
 from tests.intelligence.support import Said, ScriptedProvider, message, says

@@ -11,9 +11,9 @@ import pytest
 
 from intelligence import background, llm
 from intelligence.settings import get_settings
-from intelligence.usage import circuit, metering
-from intelligence.usage.metering import ModelAnswerInvalid, ModelDeclined, ModelUnavailable
+from intelligence.usage import circuit, metering, trouble
 from intelligence.usage.service import SpendCeilingReached
+from intelligence.usage.trouble import ModelAnswerInvalid, ModelDeclined, ModelUnavailable
 from tests.intelligence.asking import COST, Asked
 from tests.intelligence.conftest import Configure, Rows
 from tests.intelligence.support import ScriptedProvider, answers, fails, hangs, prompt, says
@@ -106,6 +106,44 @@ async def test_what_an_operator_must_see_to_is_not_retried(
     assert [outcome for outcome, _ in await asked.outcomes()] == ["rejected"]
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert status != 401 or "ANTHROPIC_API_KEY" in line
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (fails(503, "api_error"), "api_error"),
+        (answers(b"<html></html>", "text/html"), "NOT_A_MESSAGE"),
+        (says("prose"), "MALFORMED_ANSWER"),
+        (says(None, stop_reason="refusal"), "REFUSAL"),
+    ],
+)
+async def test_operators_are_told_once_a_minute_why_students_get_no_answer(  # noqa: PLR0917  # fixtures
+    asked: Asked,
+    provider: ScriptedProvider,
+    configure: Configure,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    bad: Any,
+    code: str,
+) -> None:
+    await configure(ANTHROPIC_MAX_RETRIES="0")
+    provider.script = [bad]
+
+    async def lines_of_two_questions() -> list[str]:
+        caplog.clear()
+        for _ in range(2):
+            with pytest.raises(ModelUnavailable) as caught:
+                await asked()
+            assert "Nothing was charged" not in caught.value.message, "it may have been"
+            assert code in caught.value.told
+        return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+
+    (line,) = await lines_of_two_questions()
+    assert "ANTHROPIC_BASE_URL" in line
+    assert code in line
+    assert await lines_of_two_questions() == [], "the same within a minute"
+    monkeypatch.setattr(trouble, "TELL_AGAIN_SECONDS", 0.0)
+    assert len(await lines_of_two_questions()) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from llmock.pytest_plugin import LLMock
 
-from intelligence.usage.metering import ModelAnswerInvalid, ModelUnavailable
+from intelligence.usage.trouble import ModelAnswerInvalid, ModelUnavailable
 from tests.intelligence.asking import Asked
 from tests.intelligence.conftest import Configure, Rows
 from tests.intelligence.support import Said

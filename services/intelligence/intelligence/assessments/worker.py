@@ -25,9 +25,10 @@ from intelligence.models import AssessmentFeedback, UsageLog
 from intelligence.settings import get_settings
 from intelligence.usage import metering
 from intelligence.usage.ledger import ReservationClosed
-from intelligence.usage.metering import Answer, ModelAnswerInvalid, ModelDeclined, ModelUnavailable
+from intelligence.usage.metering import Answer
 from intelligence.usage.places import ServiceBusy
 from intelligence.usage.service import ServiceBudgetExhausted, SpendCeilingReached, close_reservation
+from intelligence.usage.trouble import ModelAnswerInvalid, ModelDeclined, ModelUnavailable
 
 logger = logging.getLogger(__name__)
 

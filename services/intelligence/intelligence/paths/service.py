@@ -22,8 +22,8 @@ from intelligence.paths.stored import StoredPath
 from intelligence.paths.wording import WordedPath
 from intelligence.settings import get_settings
 from intelligence.usage import metering
-from intelligence.usage.metering import ModelUnavailable
 from intelligence.usage.service import close_reservation, reserve
+from intelligence.usage.trouble import ModelUnavailable
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot
 from shared_schemas.paths import AdaptivePath, PathFallback

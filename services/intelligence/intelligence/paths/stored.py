@@ -19,7 +19,7 @@ from intelligence.idempotency import Claim, ClaimLost
 from intelligence.models import AdaptivePath as PathRow
 from intelligence.paths.analysis import best_scores
 from intelligence.paths.wording import ChosenStep
-from intelligence.usage.metering import ModelUnavailable
+from intelligence.usage.trouble import ModelUnavailable
 from shared_schemas.learners import LearnerSnapshot
 from shared_schemas.paths import AdaptivePath, Links, PathMetadata, PathStatus, Recommendation
 

@@ -17,7 +17,6 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from intelligence import background, llm
-from intelligence.errors import ServiceError
 from intelligence.llm import NoUsableReply, Prompt, ProviderRefused, Reply
 from intelligence.settings import get_settings
 from intelligence.usage import ledger, pricing, replies
@@ -25,6 +24,13 @@ from intelligence.usage.circuit import Circuit
 from intelligence.usage.ledger import Outcome, Settlement
 from intelligence.usage.places import Places
 from intelligence.usage.replies import UnusableReply
+from intelligence.usage.trouble import (
+    NO_USABLE_ANSWER,
+    OPERATOR_LINES,
+    ModelAnswerInvalid,
+    ModelDeclined,
+    ModelUnavailable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,41 +40,7 @@ CallFeature = Literal["adaptive_path", "assessment", "check"]
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
 SHORTEST_ATTEMPT_SECONDS = 1.0
-DEFAULT_RETRY_AFTER_SECONDS = 30.0
 OVERLOADED = 529
-# What an operator has to see to: one line each, for no student can do anything about it.
-OPERATOR_LINES = {
-    400: "the model refused a request as malformed: does ANTHROPIC_MODEL know structured output?",
-    401: "the model's provider refused the key: check ANTHROPIC_API_KEY",
-    402: "the model's provider wants to be paid: check the account behind ANTHROPIC_API_KEY",
-    403: "the key may not use this model: check ANTHROPIC_API_KEY and ANTHROPIC_MODEL",
-    404: "the model's provider does not know this model: check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL",
-    413: "the model's provider refused a request as too large",
-    429: "the spend limit of the account behind ANTHROPIC_API_KEY is reached",
-}
-
-
-class ModelUnavailable(ServiceError):
-    """The model gave no answer in time."""
-
-    status = 503
-    code = "LLM_SERVICE_UNAVAILABLE"
-    message = "The tutor's model is not available at the moment. Nothing was counted; please try again shortly."
-
-    def __init__(self, retry_after_seconds: float | None = None) -> None:
-        self.retry_after_seconds = max(1, round(retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS))
-        super().__init__(
-            extra={"retry_after_seconds": self.retry_after_seconds},
-            headers={"Retry-After": str(self.retry_after_seconds)},
-        )
-
-
-class ModelAnswerInvalid(ModelUnavailable):
-    """The model answered, and again after a correction, with something that can not be used."""
-
-
-class ModelDeclined(ModelAnswerInvalid):
-    """The model refused to answer; the same question would be refused again."""
 
 
 @dataclass(frozen=True)
@@ -152,25 +124,45 @@ class _Asking(Generic[T]):
         self.repaired = False
         self.tokens = 0
         self.cost = Decimal(0)
+        self.unknown = Decimal(0)
         self.model = get_settings().anthropic_model
+        self.error_code = "CIRCUIT_OPEN"  # as long as no attempt was made
+        self.operator_line = NO_USABLE_ANSWER
 
     async def run(self) -> Answer[T]:
+        """The answer; where there is none, operators are told why."""
+        try:
+            return await self._until_usable()
+        except ModelUnavailable as unavailable:
+            unavailable.told = (
+                f"{self.error_code}, attempts: {self.attempts}, billed: {self.cost:.6f} USD, "
+                f"perhaps billed: up to {self.unknown:.6f} USD"
+            )
+            _circuit().notices.tell(self.operator_line, self.error_code, unavailable.told)
+            raise
+
+    async def _until_usable(self) -> Answer[T]:
         """Try until there is a usable answer; each branch either waits for the next try or raises."""
         while True:
             if (closed_for := _circuit().open_for()) > 0:
                 raise ModelUnavailable(closed_for)
             # After a failed connection, look before leaping: no attempt, no row, no money held for it.
             if _circuit().unreachable and not await llm.is_reachable():
+                self.error_code = "CONNECT_FAILED"
                 await self._wait(None)
                 continue
             try:
                 parsed = await self._attempt()
             except ProviderRefused as refused:
+                self.error_code = refused.error_code
                 await self._after_refusal(refused)
             except NoUsableReply as lost:
+                self.error_code = lost.error_code
+                self.unknown += llm.worst_case_usd(self.prompt)
                 _circuit().unreachable = lost.unreachable
                 await self._wait(None)
             except UnusableReply as unusable:
+                self.error_code = unusable.error_code
                 if unusable.declined:
                     raise ModelDeclined from unusable
                 if self.repaired:
@@ -193,8 +185,7 @@ class _Asking(Generic[T]):
         else:
             _circuit().answered()
         if not refused.can_try_again:
-            line = OPERATOR_LINES.get(refused.status, "the model's provider refused a request")
-            logger.error("%s (%s)", line, refused)
+            self.operator_line = OPERATOR_LINES.get(refused.status, NO_USABLE_ANSWER)
             raise ModelUnavailable from refused
         await self._wait(refused.retry_after)
 
