@@ -2,9 +2,7 @@ import asyncio
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -17,20 +15,10 @@ from intelligence.commands import app
 from intelligence.settings import Settings
 from intelligence.usage import alerts
 from tests.conftest import Database, Servers
+from tests.intelligence.commanding import PROGRAM, Run, environment, run
 from tests.intelligence.conftest import Rows
-from tests.intelligence.support import ScriptedProvider, fails, says, served
 
-PROGRAM = Path(sys.executable).with_name("intelligence")
-
-
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Awaitable[Ended]]
+__all__ = ["environment", "run"]
 
 
 @pytest.fixture(scope="module")
@@ -39,74 +27,11 @@ def intelligence_database(servers: Servers) -> Database:
     return servers.new_database()
 
 
-@pytest.fixture
-def environment(base_environment: dict[str, str], intelligence_database: Database) -> dict[str, str]:
-    return base_environment | {"INTELLIGENCE_DATABASE_URL": intelligence_database.intelligence_url}
-
-
-@pytest.fixture
-def run(environment: dict[str, str], tmp_path: Path) -> Run:
-    """Run a command of the installed program to its end."""
-
-    async def execute(*arguments: str, **settings: str) -> Ended:
-        process = await asyncio.create_subprocess_exec(
-            PROGRAM,
-            *arguments,
-            cwd=tmp_path,
-            env=environment | {"COLUMNS": "200", "PATH": os.environ["PATH"]} | settings,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        return Ended(process.returncode or 0, out.decode(), err.decode())
-
-    return execute
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[tuple[ScriptedProvider, str]]:
-    scripted = ScriptedProvider()
-    async with served(scripted.app()) as url:
-        yield scripted, url
-
-
 @pytest.mark.parametrize("command", ["worker", "check-model", "cost-alerts", "purge", "self-check"])
 def test_each_command_explains_itself_also_without_settings(command: str) -> None:
     ended = CliRunner().invoke(app, [command, "--help"], env={"INTELLIGENCE_DATABASE_URL": ""})
     assert ended.exit_code == 0
     assert "Usage" in ended.output
-
-
-async def test_check_model_prints_model_tokens_and_reply(
-    run: Run, model: tuple[ScriptedProvider, str], rows: Rows
-) -> None:
-    scripted, url = model
-    scripted.script = [says('{"reply": "I am ready."}')]
-    ended = await run("check-model", ANTHROPIC_BASE_URL=url)
-    assert (ended.code, ended.err) == (0, "")
-    assert "Model: claude-sonnet-5-5" in ended.out
-    assert "Tokens used: 120" in ended.out
-    assert "Reply: I am ready." in ended.out
-    calls = await rows("SELECT feature, student_id, success FROM llm_usage_logs ORDER BY request_timestamp DESC")
-    assert calls[0] == {"feature": "check", "student_id": None, "success": True}
-
-
-async def test_check_model_fails_with_the_reason(run: Run, model: tuple[ScriptedProvider, str]) -> None:
-    scripted, url = model
-    scripted.script = [fails(401, "authentication_error")]
-    refused = await run("check-model", ANTHROPIC_BASE_URL=url)
-    assert refused.code == 1
-    assert "ANTHROPIC_API_KEY" in refused.out
-    unset = await run("check-model", ANTHROPIC_API_KEY="your-key-here")
-    assert (unset.code, unset.err.strip()) == (1, "ANTHROPIC_API_KEY is not set.")
-
-
-async def test_check_model_warns_of_a_retirement(run: Run, model: tuple[ScriptedProvider, str]) -> None:
-    scripted, url = model
-    scripted.script = [says('{"reply": "yes"}', model="claude-sonnet-4-5-20250929")]
-    ended = await run("check-model", ANTHROPIC_BASE_URL=url, ANTHROPIC_MODEL="claude-sonnet-4-5-20250929")
-    assert ended.code == 0
-    assert "retires on 2026-11-30" in ended.out
 
 
 class Mailbox:

@@ -20,6 +20,7 @@ from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage import alerts, costs, metering, purge, self_check, sweeper
+from intelligence.usage.trouble import ModelUnavailable
 
 app = typer.Typer(
     help="Operator's commands of the intelligence service.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -62,8 +63,10 @@ def check_model() -> None:
     typer.echo(f"Asking {settings.anthropic_model} at {settings.anthropic_base_url} …")
     try:
         answer = _run(_check)
+    except ModelUnavailable as error:
+        _fail(f"No answer: {error.told}.")
     except ServiceError as error:
-        _fail(f"No answer: {error.code}: {error.message} The lines above say more.")
+        _fail(f"No answer: {error.code}: {error.message}")
     typer.echo(f"Model: {answer.model}")
     typer.echo(f"Tokens used: {answer.tokens_used}")
     unpaid = " (simulated: nobody pays)" if answer.simulated else ""
@@ -145,6 +148,7 @@ async def _check() -> metering.Answer[CheckAnswer]:
         answer_type=CheckAnswer,
         max_tokens=CHECK_TOKENS,
     )
+    await processes.warm_up()  # the time told is the model's, not that of loading its SDK
     return await metering.ask(
         prompt, feature="check", reservation_id=None, student_id=None, deadline_seconds=CHECK_SECONDS
     )
