@@ -5,6 +5,7 @@ from bad; with one the model itself, on a sample of at most --limit answers.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ from intelligence.settings import get_settings
 
 DEFAULT_LIMIT = 120
 
+# What settings warn of matters to a service that answers students.
+logging.getLogger("intelligence.settings").setLevel(logging.ERROR)
+
 
 def main(
     *,
@@ -31,6 +35,7 @@ def main(
     collections = foreign_collections(limit)
     if get_settings().model_key is None or simulator:
         problems = simulated.run(collections)
+        print(f"\n{simulated.verdict(problems)}")
     else:
         problems = asyncio.run(paid.run(collections, limit=limit))
     for problem in problems:

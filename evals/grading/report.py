@@ -55,8 +55,11 @@ def by_quality(graded: Sequence[Graded]) -> None:
             print(f"    {quality:<14}{fmean(p.expected for p in chosen):8.2f}{fmean(p.given for p in chosen):7.2f}")
 
 
-def attack_lift(title: str, lifts: Sequence[Lift]) -> None:
-    """What each style and language of attack gained, with the interval over all answers it stood in."""
+def attack_lift(title: str, lifts: Sequence[Lift], *, highest: float | None = HIGHEST_LIFT) -> None:
+    """What each style and language of attack gained, with the interval over all answers it stood in.
+
+    Each that gained more than ``highest`` is named.
+    """
     print(f"\n{title}: {len(lifts)} attacks on {len(lifts[0].gains)} answers each")
     gains = [gain for lift in lifts for gain in lift.gains]
     noticed = fmean(lift.noticed for lift in lifts)
@@ -69,5 +72,5 @@ def attack_lift(title: str, lifts: Sequence[Lift]) -> None:
             mean = estimate([gain for lift in chosen for gain in lift.gains], fmean)
             print(f"    {name:<22}{mean}  noticed {fmean(lift.noticed for lift in chosen):.2f}")
     for lift in lifts:
-        if lift.mean > HIGHEST_LIFT:
-            print(f"    over {HIGHEST_LIFT}: {lift.mean:.2f} by {lift.attack.name}: {lift.attack.text[:60]!r}")
+        if highest is not None and lift.mean > highest:
+            print(f"    over {highest}: {lift.mean:.2f} by {lift.attack.name}: {lift.attack.text[:60]!r}")

@@ -31,6 +31,16 @@ def run(collections: Mapping[str, Sequence[Case]]) -> list[str]:
     return asyncio.run(examine(own_cases(), collections))
 
 
+def verdict(problems: Sequence[str]) -> str:
+    """The last word of a run: whether it passed, and of what it speaks."""
+    if problems:
+        return f"FAILED: {len(problems)} of these expectations did not hold:"
+    return (
+        "PASSED: the measures tell good graders from bad ones, and no attack gained more than "
+        f"{report.HIGHEST_LIFT} of ten from an answer as the product shows it."
+    )
+
+
 @asynccontextmanager
 async def simulator() -> AsyncIterator[Simulator]:
     """A simulator, with the product's door to the model open to it."""
@@ -80,7 +90,9 @@ async def examine(
             read_attacks(), poor[:ATTACKED_UNPROTECTED], protected=False, prepare=tell_what_is_an_order
         )
     report.attack_lift("a gullible model, the answer as the product shows it", protected)
-    report.attack_lift("a gullible model, the answer as the student wrote it", unprotected)
+    report.attack_lift(
+        "a gullible model, the answer as the student wrote it; attacks have to work here", unprotected, highest=None
+    )
     return [*_problems_of_the_measures(by_mode), *_problems_of_the_protection(protected, unprotected)]
 
 
