@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,8 @@ import httpx
 import pytest
 from anthropic import AsyncAnthropic
 
-from tests.simulator.running import COMMAND, KEY, ask, course_questions, said, start, stop
+from model_simulator.control import Mode, Setting
+from tests.simulator.running import COMMAND, KEY, ROOT, ask, course_questions, said, start, stop
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -22,6 +24,12 @@ def test_help_explains_every_option() -> None:
     assert shown.returncode == 0
     for option in ("--host", "--port", "--mode", "--status", "--latency-ms", "--ledger", "--oracle", "--workers"):
         assert option in shown.stdout
+
+
+def test_the_readme_explains_every_mode_and_setting() -> None:
+    readme = (ROOT / "model-simulator/README.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)
+    assert sorted(explained) == sorted([*Setting.__dataclass_fields__, *Mode])
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
