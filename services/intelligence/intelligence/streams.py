@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from functools import lru_cache
 from types import FrameType
+from typing import Any
 
 from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
@@ -14,12 +15,18 @@ HEARTBEAT = format_sse_event(comment="still here")
 # `no-transform` and the second keep every proxy from collecting events before it sends them on.
 HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
-__all__ = ["HEADERS", "HEARTBEAT", "HEARTBEAT_SECONDS", "EventSourceResponse", "event", "shutting_down"]
+__all__ = ["HEADERS", "HEARTBEAT", "HEARTBEAT_SECONDS", "EventSourceResponse", "event", "events", "shutting_down"]
 
 
 def event(name: str, data: BaseModel | str) -> bytes:
     """One event; ``data`` a message or ready JSON text."""
     return format_sse_event(event=name, data_str=data if isinstance(data, str) else data.model_dump_json())
+
+
+def events(status: int, description: str) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI is told that an answer of this status may be a stream, and what its events are."""
+    content = {"text/event-stream": {"schema": {"type": "string", "description": description}}}
+    return {status: {"content": content}}
 
 
 @lru_cache

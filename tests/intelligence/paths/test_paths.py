@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
 from intelligence.settings import get_settings
-from tests.intelligence.assessments.running import World, attempt, eventually
+from tests.intelligence.assessments.running import Student, World, attempt, eventually
 
 
 async def test_a_path_is_made_stored_and_charged_once(world: World) -> None:
@@ -207,13 +208,53 @@ async def test_events_tell_the_stages_and_end_with_the_path(world: World) -> Non
     assert (await student.get(f"/adaptive/path/{path['path_id']}")).status_code == 200
 
 
-async def test_an_error_is_an_event_with_the_envelope(world: World) -> None:
-    student = await world.student("premium", attempt("01-intro", 40))
+async def test_a_stream_that_is_refused_is_refused_like_a_plain_post(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(student: Student, status: int, code: str, body: object, key: str = "one") -> httpx.Response:
+        answer = await student.call("POST", "/adaptive/path", body, Accept="text/event-stream", Idempotency_Key=key)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+        return answer
+
+    await refused(await world.student("free"), 403, "PREMIUM_REQUIRED", {})
+    await refused(await world.student("premium", attempt("01-intro", 40)), 400, "INSUFFICIENT_DATA", {})
+    monkeypatch.setattr(get_settings(), "premium_adaptive_paths_limit", 1)
+    student = await world.student()
+    assert (await student.post("/adaptive/path", {}, Idempotency_Key="one")).status_code == 200
+    await refused(student, 409, "IDEMPOTENCY_CONFLICT", {"force_refresh": True})
+    for body in ({}, {"force_refresh": True}):
+        over = await refused(student, 429, "RATE_LIMIT_EXCEEDED", body, key="two")
+        assert over.headers["X-RateLimit-Remaining-Paths"] == "0"
+    assert await student.used("adaptive_paths") == 1
+
+
+async def test_a_streams_headers_count_the_unit_it_took(world: World) -> None:
+    student = await world.student()
+    for left, stages in (("9", ["queued", "analysing", "done"]), ("8", ["queued", "done"])):
+        answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
+        assert answer.headers["X-RateLimit-Remaining-Paths"] == left
+        assert [line.removeprefix("event: ") for line in answer.text.splitlines() if "event" in line] == stages
+
+
+async def test_what_goes_wrong_with_the_model_is_an_event_with_the_envelope_and_its_status(world: World) -> None:
+    student = await world.student()
+    world.simulator.control(mode="error", status=529)
     answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
     assert answer.status_code == 200
     last = answer.text.strip().split("\n\n")[-1].splitlines()
     assert last[0] == "event: error"
-    assert json.loads(last[1].removeprefix("data: "))["error"]["code"] == "INSUFFICIENT_DATA"
+    error = json.loads(last[1].removeprefix("data: "))["error"]
+    assert (error["code"], error["status"]) == ("LLM_SERVICE_UNAVAILABLE", 503)
+    assert error["fallback"]["suggestion"]
+
+
+async def test_openapi_knows_the_streams(world: World) -> None:
+    document = (await world.client.get("/api/v2/openapi.json")).json()
+    feedback = "/api/v2/assessments/feedback/{submission_id}/events"
+    assert set(document["paths"][feedback]["get"]["responses"]["200"]["content"]) == {"text/event-stream"}
+    path = document["paths"]["/api/v2/adaptive/path"]["post"]["responses"]["200"]["content"]
+    assert set(path) == {"application/json", "text/event-stream"}
+    assert "`analysing`" in path["text/event-stream"]["schema"]["description"]
 
 
 async def test_a_client_that_leaves_the_stream_is_charged_once_and_finds_the_path(world: World) -> None:

@@ -15,7 +15,15 @@ from intelligence.bodies import BoundedRoute
 from intelligence.database import Session, driver, transaction
 from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import CurrentLearner, PremiumLearner
-from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, shutting_down
+from intelligence.streams import (
+    HEADERS,
+    HEARTBEAT,
+    HEARTBEAT_SECONDS,
+    EventSourceResponse,
+    event,
+    events,
+    shutting_down,
+)
 from shared_schemas.assessments import (
     Feedback,
     GradingFailure,
@@ -87,7 +95,11 @@ async def read_feedback(
     return found
 
 
-@router.get("/feedback/{submission_id}/events")
+@router.get(
+    "/feedback/{submission_id}/events",
+    response_class=Response,
+    responses=events(200, "`queued`, `analysing`, `done`: the data is what the feedback's own address answers then."),
+)
 async def follow_feedback(submission_id: UUID, learner: CurrentLearner) -> EventSourceResponse:
     """The grading of one of the caller's answers as events: `queued`, `analysing`, then `done` with the feedback."""
     async with transaction() as session:

@@ -18,7 +18,7 @@ from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
 from intelligence.paths import following, service
 from intelligence.security import CurrentLearner, PremiumLearner
-from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event
+from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, events
 from shared_schemas.claims import Learner
 from shared_schemas.paths import (
     AdaptivePath,
@@ -37,7 +37,11 @@ FURTHEST_OFFSET = 1_000_000
 router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"], route_class=BoundedRoute)
 
 
-@router.post("/path", response_model=AdaptivePath)
+@router.post(
+    "/path",
+    response_model=AdaptivePath,
+    responses=events(200, "`queued` and `analysing`, then `done` with the path or `error` with the envelope."),
+)
 async def create_path(
     request: Request,
     learner: PremiumLearner,
@@ -48,7 +52,7 @@ async def create_path(
     """A personal path of one to five sections; with `Accept: text/event-stream` its making as events."""
     wanted = body or PathRequest()
     if "text/event-stream" in accept:
-        return EventSourceResponse(_events(learner, key, wanted, request.url.path), headers=HEADERS)
+        return await _stream(learner, key, wanted, request.url.path)
     return await _create(learner, key, wanted, request.url.path, report=lambda _: None)
 
 
@@ -96,21 +100,36 @@ async def _create(
     return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
 
 
-async def _events(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> AsyncIterator[bytes]:
-    """The stages as they begin, then `done` with the path or `error` with the envelope.
+async def _stream(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> Response:
+    """The making as events; whatever refuses it before the model is asked answers like a plain POST.
 
     A client that goes away changes nothing: the work goes on to its end, is charged like a plain POST, and the path is
     there to be read. The model's deadline bounds the stream, so the end of the process need not cut it short.
     """
     stages: asyncio.Queue[service.Stage | None] = asyncio.Queue()
-    work = background.start(_create(learner, key, wanted, url_path, report=stages.put_nowait))
+    decided = asyncio.Event()
+
+    def report(stage: service.Stage) -> None:
+        stages.put_nowait(stage)
+        if stage == "analysing":
+            decided.set()
 
     def ended(task: asyncio.Task[Response]) -> None:
         if not task.cancelled():
             task.exception()  # looked at here, because a client that went away leaves nobody else to do it
         stages.put_nowait(None)
+        decided.set()
 
+    work = background.start(_create(learner, key, wanted, url_path, report=report))
     work.add_done_callback(ended)
+    await decided.wait()
+    if work.done():
+        work.result()
+    return EventSourceResponse(_events(work, stages), headers=HEADERS)
+
+
+async def _events(work: asyncio.Task[Response], stages: asyncio.Queue[service.Stage | None]) -> AsyncIterator[bytes]:
+    """The stages as they begin, then `done` with the path or `error` with the envelope and the status it stands for."""
     while True:
         try:
             stage = await asyncio.wait_for(stages.get(), HEARTBEAT_SECONDS)
@@ -130,4 +149,5 @@ def _last_event(work: asyncio.Task[Response]) -> bytes:
     if not isinstance(error, ServiceError):
         logger.error("making a path went wrong", exc_info=error)
         error = ServiceError()
+    error.extra["status"] = error.status
     return event("error", json.dumps(error.envelope()))
