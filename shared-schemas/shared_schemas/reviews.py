@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StrictBool, StringConstraints, model_validator
 
-from shared_schemas.assessments import STORABLE, Confidence, CriterionResult, ReviewReason
+from shared_schemas.assessments import STORABLE, Confidence, CriterionResult, FeedbackReview, ReviewReason
 from shared_schemas.paths import Pagination
 from shared_schemas.wire import Request, Response
 
@@ -14,13 +14,26 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Score = Annotated[Decimal, Field(ge=0, le=10, max_digits=3, decimal_places=1)]
 
 
+class PreviousGrade(Response):
+    """The grade that another grading has superseded: what counted until then, and what a person had decided."""
+
+    quality_score: float
+    review: FeedbackReview | None
+
+
 class FeedbackToReview(Response):
-    """A grade with all that a person needs to judge it. ``regrading``: whether another grade is on its way."""
+    """A grade with all that a person needs to judge it. ``regrading``: whether another grade is on its way.
+
+    ``question_text`` and ``excellent_example`` are those the answer was graded by; null where that version of the
+    course can not be read any more.
+    """
 
     feedback_id: UUID
     submission_id: UUID
     student_id: UUID
     question_id: str
+    question_text: str | None
+    excellent_example: str | None
     attempt_number: int
     answer_text: str
     quality_score: float
@@ -34,6 +47,7 @@ class FeedbackToReview(Response):
     model_version: str
     prompt_version: str
     regrading: Literal["none", "queued", "failed"]
+    previous: PreviousGrade | None
 
 
 class ReviewQueue(Response):
@@ -44,13 +58,16 @@ class ReviewQueue(Response):
 
 
 class ReviewRequest(Request):
-    """An operator's decision: another score, with the reason for the student, or that the grade stands."""
+    """An operator's decision: another score, with the reason for the student, or that the grade ``stands``."""
 
     quality_score: Score | None = None
+    stands: StrictBool = False
     note: Note | None = None
 
     @model_validator(mode="after")
-    def _explains_another_score(self) -> Self:
+    def _decides_and_explains(self) -> Self:
+        if self.stands is (self.quality_score is not None):
+            raise ValueError("decide one of two: another quality_score, or that the grade stands")
         if self.quality_score is not None and self.note is None:
             raise ValueError("another score needs a note that explains it to the student")
         return self
@@ -69,8 +86,12 @@ class Review(Response):
 
 
 class RegradeRequest(Request):
-    """Why an answer should be graded once more; for the record, the student does not see it."""
+    """Why an answer should be graded once more; for the record, the student does not see it.
 
+    ``force``: also where a person has decided, although the new grade takes that decision's place.
+    """
+
+    force: StrictBool = False
     note: Note | None = None
 
 

@@ -36,7 +36,10 @@ async def test_doubtful_grades_wait_for_a_person_and_say_why(world: World) -> No
     one = found["04-rag-q1"]
     assert (one["answer_text"], one["quality_score"], one["off_topic"]) == (CAKE.strip(), 0, True)
     assert (one["feedback_id"], one["student_id"]) == (graded["04-rag-q1"]["feedback_id"], str(student.student_id))
-    assert (one["regrading"], one["attempt_number"]) == ("none", 1)
+    assert (one["regrading"], one["attempt_number"], one["previous"]) == ("none", 1, None)
+    question = QUESTIONS["04-rag-q1"]
+    assert one["question_text"].strip() == question["text"].strip()
+    assert one["excellent_example"].strip() == question["excellent_example"].strip()
     assert [len(await queue(operator, f"?limit=2&offset={offset}")) for offset in (0, 2)] == [2, 1]
 
 
@@ -78,7 +81,7 @@ async def test_letting_a_grade_stand_takes_it_from_the_queue(world: World) -> No
     student, operator = await world.student(), await world.operator()
     feedback = await grade(world, student, CAKE)
     assert feedback["review"] is None
-    decided = await operator.post(f"/admin/feedback/{feedback['feedback_id']}/review", {})
+    decided = await operator.post(f"/admin/feedback/{feedback['feedback_id']}/review", {"stands": True})
     assert (decided.status_code, decided.json()["quality_score"], decided.json()["note"]) == (200, 0, None)
     assert await queue(operator) == []
 
@@ -86,6 +89,10 @@ async def test_letting_a_grade_stand_takes_it_from_the_queue(world: World) -> No
 @pytest.mark.parametrize(
     "body",
     [
+        {},
+        {"stands": False},
+        {"note": "a note decides nothing"},
+        {"quality_score": 5, "note": "x", "stands": True},
         {"quality_score": 5},
         {"quality_score": 10.1, "note": "x"},
         {"quality_score": -1, "note": "x"},
@@ -111,8 +118,8 @@ async def test_only_operators_look_and_decide(world: World) -> None:
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "ADMIN_REQUIRED")
     operator = await world.operator()
-    for action in ("review", "regrade"):
-        answer = await operator.post(f"/admin/feedback/{feedback_id}/{action}", {})
+    for action, body in (("review", {"stands": True}), ("regrade", {})):
+        answer = await operator.post(f"/admin/feedback/{feedback_id}/{action}", body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "RESOURCE_NOT_FOUND")
 
 
@@ -148,8 +155,32 @@ async def test_another_grading_supersedes_the_first_and_charges_the_student_noth
     assert len(await world.rows("SELECT 1 FROM assessment_feedback WHERE superseded_at IS NOT NULL")) == 1
     (action,) = await world.rows("SELECT action, note, reference_id::text FROM operator_actions")
     assert action == {"action": "regrade", "note": "far too kind", "reference_id": first["feedback_id"]}
-    gone = await operator.post(f"/admin/feedback/{first['feedback_id']}/review", {})
+    gone = await operator.post(f"/admin/feedback/{first['feedback_id']}/review", {"stands": True})
     assert gone.status_code == 404
+
+
+async def test_a_persons_decision_gives_way_to_another_grading_by_force_only_and_is_shown_then(world: World) -> None:
+    student, operator = await world.student(), await world.operator()
+    first = await grade(world, student, CAKE)
+    url = f"/admin/feedback/{first['feedback_id']}"
+    decided = (await operator.post(f"{url}/review", {"quality_score": 4, "note": "It is a picture."})).json()
+    refused = await operator.post(f"{url}/regrade", {"note": "once more"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "ALREADY_REVIEWED")
+    review = {"original_score": 0, "note": "It is a picture.", "reviewed_at": decided["reviewed_at"]}
+    assert refused.json()["error"]["details"] == {"quality_score": 4, **review}
+    forced = await operator.post(f"{url}/regrade", {"note": "once more", "force": True})
+    assert forced.status_code == 202, forced.text
+    await regraded(world, student, first["submission_id"], forced.json()["new_feedback_id"])
+    (one,) = await queue(operator)
+    assert one["previous"] == {"quality_score": 4, "review": review}
+
+
+async def test_the_queue_does_without_a_course_that_can_not_be_read(world: World) -> None:
+    student, operator = await world.student(), await world.operator()
+    await grade(world, student, CAKE)
+    await world.rows("UPDATE assessment_submissions SET content_version = 'gone'")
+    (one,) = await queue(operator)
+    assert (one["question_text"], one["excellent_example"], one["answer_text"]) == (None, None, CAKE.strip())
 
 
 async def regraded(world: World, student: Student, submission_id: str, feedback_id: str) -> dict[str, Any]:

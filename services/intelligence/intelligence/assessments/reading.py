@@ -113,6 +113,18 @@ async def list_submissions(
     )
 
 
+def score_of(row: FeedbackRow) -> float:
+    """The score that counts: an operator's, or else the grading's."""
+    return float(row.quality_score if row.reviewed_score is None else row.reviewed_score)
+
+
+def review_of(row: FeedbackRow) -> FeedbackReview | None:
+    """What an operator decided on a grade, if one has."""
+    if row.reviewed_at is None:
+        return None
+    return FeedbackReview(original_score=float(row.quality_score), note=row.review_note, reviewed_at=row.reviewed_at)
+
+
 def feedback_url(submission_id: UUID) -> str:
     """Where the feedback is, or will be: a path under the gateway's address."""
     return f"/api/v2/assessments/feedback/{submission_id}"
@@ -132,18 +144,14 @@ def _feedback(submission: SubmissionRow, row: FeedbackRow) -> Feedback:
         submission_id=submission.submission_id,
         question_id=submission.question_id,
         grading_status="completed",
-        quality_score=float(row.quality_score if row.reviewed_score is None else row.reviewed_score),
+        quality_score=score_of(row),
         strengths=row.strengths,
         improvements=row.improvements,
         detailed_feedback=row.detailed_feedback,
         criteria=[CriterionResult.model_validate(one) for one in row.criteria],
         off_topic=row.off_topic,
         generated_at=row.generated_at,
-        review=FeedbackReview(
-            original_score=float(row.quality_score), note=row.review_note, reviewed_at=row.reviewed_at
-        )
-        if row.reviewed_at
-        else None,
+        review=review_of(row),
         metadata=FeedbackMetadata(
             model_version=row.model_version,
             tokens_used=row.tokens_used,

@@ -21,12 +21,11 @@ router = APIRouter(prefix="/api/v2/admin/feedback", tags=["operators"], route_cl
 @router.get("/unreviewed")
 async def list_unreviewed(
     _: AdminLearner,
-    session: Session,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=FURTHEST_OFFSET)] = 0,
 ) -> ReviewQueue:
     """Grades to look at: every doubtful one and one in ten of the others, the oldest first."""
-    return await reviewing.unreviewed(session, limit=limit, offset=offset)
+    return await reviewing.unreviewed(limit=limit, offset=offset)
 
 
 @router.post("/{feedback_id}/review", response_model=Review)
@@ -79,5 +78,6 @@ async def regrade_answer(  # noqa: PLR0917  # the same
             operator_id=operator.student_id,
             feedback_id=feedback_id,
             note=wanted.note,
+            force=wanted.force,
         ),
     )
