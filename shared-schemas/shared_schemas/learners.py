@@ -29,11 +29,12 @@ class QuizAttemptFacts(Response):
 
 
 class SectionFacts(Response):
-    """What a student did with one section."""
+    """What a student did with one section; ``last_activity_at`` is null from a core that does not tell it yet."""
 
     section_id: str
     completed: bool
     time_spent_seconds: int
+    last_activity_at: AwareDatetime | None = None
 
 
 class ChapterFacts(Response):

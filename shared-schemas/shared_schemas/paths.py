@@ -107,7 +107,10 @@ class CompleteRequest(Request):
 
 
 class Completion(Response):
-    """What is done and what comes next; ``next_recommendation`` is null when nothing is left."""
+    """What is done and what comes next; ``next_recommendation`` is null when nothing is left.
+
+    ``suggestion`` says then what would change the next path, and is null before.
+    """
 
     path_id: UUID
     status: PathStatus
@@ -115,6 +118,7 @@ class Completion(Response):
     total_recommendations: int
     completion_percentage: int
     next_recommendation: Recommendation | None
+    suggestion: str | None
 
 
 class PathFallback(Response):

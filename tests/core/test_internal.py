@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from core.settings import Settings
 from shared_schemas.learners import LearnerSnapshot
 from tests.core.conftest import SERVICE_TOKEN, SignUp
-from tests.core.factories import right_answers
+from tests.core.factories import right_answers, tiny_course
 
 SUBMIT = "/api/v1/quizzes/01-first-quiz/submit"
 BAD_JSON = b"{"
@@ -63,14 +63,23 @@ async def test_the_snapshot_holds_what_analysis_needs_and_no_person(client: http
     student = await sign_up()
     for answers in ({"q1": "a"}, right_answers("01-first")):
         assert (await client.post(SUBMIT, json={"answers": answers}, headers=student.headers)).status_code == 200
+    section = tiny_course().course.chapters[0].sections[0].section_id
+    read = {"section_id": section, "completed": True}
+    assert (
+        await client.put("/api/v1/progress/chapter/01-first", json=read, headers=student.headers)
+    ).status_code == 200
     answer = await client.get(f"/internal/v1/learners/{student.student_id}/snapshot", headers=as_service())
     assert answer.status_code == 200, answer.text
-    LearnerSnapshot.model_validate_json(answer.text, strict=True)
+    snapshot = LearnerSnapshot.model_validate_json(answer.text, strict=True)
     attempts = answer.json()["quiz_attempts"]
     assert [attempt["passed"] for attempt in attempts] == [False, True], "oldest first"
     assert attempts[0]["marks"] == {"q1": 10, "q2": 0, "q3": 0, "q4": 0}
     assert attempts[0]["sections"].keys() == attempts[0]["concepts"].keys() == attempts[0]["marks"].keys()
     assert answer.json()["chapters"][0]["completion_status"] == "completed"
+    [told] = snapshot.chapters[0].sections
+    assert (told.section_id, told.completed) == (section, True)
+    assert told.last_activity_at
+    assert told.last_activity_at > snapshot.quiz_attempts[-1].completed_at
     assert student.email not in answer.text
     gone = await client.get(f"/internal/v1/learners/{uuid4()}/snapshot", headers=as_service())
     assert code(gone) == (404, "RESOURCE_NOT_FOUND")

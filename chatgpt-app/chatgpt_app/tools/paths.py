@@ -171,7 +171,7 @@ async def complete_recommendation(
     after = (
         f" Next: {next_step.section_title} ({next_step.chapter_id}/{next_step.section_id})."
         if next_step
-        else " The path is complete."
+        else f" The path is complete. {done.suggestion}"
     )
     return said(f"{shown.completed_steps} of {counted(shown.total_steps, 'step')} done.{after}", shown)
 

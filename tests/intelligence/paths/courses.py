@@ -75,14 +75,18 @@ def attempt(number: int, score: int, marks: Sequence[int] = (), *, at: int = 0) 
     )
 
 
-def read(number: int, **seconds: int) -> ChapterFacts:
-    """A chapter whose named sections are completed, each after so many seconds."""
+def read(number: int, *, at: int = -1, **seconds: int) -> ChapterFacts:
+    """A chapter whose named sections are completed, each after so many seconds; ``at`` in minutes."""
+    read_at = NOW + timedelta(minutes=at)
     return ChapterFacts(
         chapter_id=f"chapter-{number}",
         completion_status="in_progress",
         time_spent_seconds=sum(seconds.values()),
-        sections=[SectionFacts(section_id=s, completed=True, time_spent_seconds=t) for s, t in seconds.items()],
-        last_activity_at=NOW,
+        sections=[
+            SectionFacts(section_id=s, completed=True, time_spent_seconds=t, last_activity_at=read_at)
+            for s, t in seconds.items()
+        ],
+        last_activity_at=read_at,
     )
 
 

@@ -40,6 +40,28 @@ def test_the_missed_section_of_a_weak_chapter_comes_first() -> None:
     assert (first.section_id, first.kind, first.impact, first.score) == ("models", "review", "high", 0)
 
 
+def test_weak_sections_that_were_all_read_since_the_quiz_make_one_step_to_take_it_again() -> None:
+    missed = attempt(3, 0, [0, 0] * 5)
+    read_since = analyse(snapshot(missed, read(3, at=1, search=60, sources=60)), COURSE, "premium").candidates
+    [step] = [step for step in read_since if step.chapter_id == "chapter-3"]
+    assert (step.kind, step.impact, step.section_id) == ("retake", "high", "search")
+    assert "Take its quiz again" in step.reason
+    assert step == read_since[0]
+    not_all = (
+        read(3, at=1, search=60),
+        read(3, at=-1, search=60, sources=60),
+        read(3, at=0, search=60, sources=60),
+    )
+    for reading in not_all:
+        steps = analyse(snapshot(missed, reading), COURSE, "premium").candidates
+        assert [one.kind for one in steps if one.chapter_id == "chapter-3"] == ["review", "review"]
+    once_more = snapshot(missed, attempt(3, 20, [0, 4] * 5, at=2), read(3, at=1, search=60, sources=60))
+    assert "retake" not in {one.kind for one in analyse(once_more, COURSE, "premium").candidates}
+    passed = snapshot(attempt(3, 70, [10, 4] * 5), read(3, at=1, sources=60))
+    [gap] = [one for one in analyse(passed, COURSE, "premium").candidates if one.section_id == "sources"]
+    assert (gap.kind, gap.impact) == ("retake", "medium")
+
+
 def test_what_a_weak_section_builds_on_is_a_step_when_it_was_never_read() -> None:
     weak = snapshot(attempt(3, 20, [0, 10] * 5), attempt(2, 90, [10] * 10))
     kinds = {step.section_id: step.kind for step in analyse(weak, COURSE, "premium").candidates}

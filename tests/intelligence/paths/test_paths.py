@@ -286,13 +286,14 @@ async def test_a_path_is_followed_step_by_step(world: World) -> None:
     again = (await student.post(url, steps[0])).json()
     assert first == again
     assert first["completed_recommendations"] == 1
-    assert first["next_recommendation"]["priority"] == 2
+    assert (first["next_recommendation"]["priority"], first["suggestion"]) == (2, None)
     progress = (await student.get(f"/adaptive/path/{path['path_id']}")).json()["progress"]
     assert progress["followed_at"]
     assert progress["completed_steps"] == steps[:1]
     for step in steps[1:]:
         last = (await student.post(url, step)).json()
     assert (last["completion_percentage"], last["next_recommendation"], last["status"]) == (100, None, "completed")
+    assert "take the quiz of each chapter" in last["suggestion"]
     assert (await student.post("/adaptive/path")).json()["metadata"]["cached"] is False
 
 

@@ -28,7 +28,8 @@ _SNAPSHOT = """
                     SELECT json_agg(json_build_object(
                         'section_id', p.section_id,
                         'completed', p.completed_at IS NOT NULL,
-                        'time_spent_seconds', p.time_spent_seconds) ORDER BY p.section_id)
+                        'time_spent_seconds', p.time_spent_seconds,
+                        'last_activity_at', p.last_activity_at) ORDER BY p.section_id)
                     FROM section_progress p
                     WHERE p.student_id = s.student_id AND p.chapter_id = c.chapter_id), '[]'),
                 'last_activity_at', c.last_activity_at) ORDER BY c.chapter_id)

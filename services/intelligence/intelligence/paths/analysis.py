@@ -5,11 +5,11 @@ The model may word and order the candidates found here; it can add nothing to th
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
-from intelligence.paths.mastery import FULL_MARK, Mastery, Verdict, mastery_by_chapter
+from intelligence.paths.findings import Analysis, Cause, Kind, Step, WeakArea
+from intelligence.paths.mastery import FULL_MARK, mastery_by_chapter
 from shared_schemas.claims import SubscriptionTier
 from shared_schemas.course import ChapterOutline, Course, SectionOutline
 from shared_schemas.learners import ChapterFacts, LearnerSnapshot, QuizAttemptFacts, SectionFacts
@@ -19,49 +19,6 @@ WEAK_SCORE = 60
 SLOW_RATIO = 1.5
 MAXIMUM_CANDIDATES = 12
 NEXT_SECTIONS = 3
-
-Kind = Literal["review", "prerequisite", "skipped", "strengthen", "slow", "unsure", "next", "refresh"]
-Cause = Literal["score", "time"]
-
-
-@dataclass(frozen=True)
-class WeakArea:
-    """A chapter that needs work; ``time_ratio`` is its time over the student's average chapter."""
-
-    chapter_id: str
-    title: str
-    causes: tuple[Cause, ...]
-    best_score: int | None
-    latest_score: int | None
-    attempts: int
-    time_ratio: float | None
-    expected: float | None
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Step:
-    """A section worth the student's time. ``weight`` ranks it; ``score`` is its latest quiz score in percent."""
-
-    chapter_id: str
-    section_id: str
-    title: str
-    kind: Kind
-    weight: float
-    impact: Impact
-    reason: str
-    estimated_time_minutes: int
-    score: int | None
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """Weak areas in course order; candidate steps, the most urgent first, and none only where nothing is open."""
-
-    weak_areas: tuple[WeakArea, ...]
-    candidates: tuple[Step, ...]
-    best_scores: dict[str, int]
-    mastery: dict[str, Mastery]
 
 
 def quizzes_taken(snapshot: LearnerSnapshot) -> int:
@@ -205,7 +162,21 @@ class _Learner:
             if started and skipped and not self._is_completed(chapter, section) and (score or 0) < WEAK_SCORE:
                 reason = f"You have worked on “{chapter.title}” but not finished this section."
                 steps.append(self._step(chapter, section, "skipped", 75 if weak_by_score else 45, "medium", reason))
-        return steps + self._unsure(chapter)
+        return self._retaking(chapter, steps) + self._unsure(chapter)
+
+    def _retaking(self, chapter: ChapterOutline, steps: list[Step]) -> list[Step]:
+        """The steps, with one to take the quiz again in place of the weak sections once all of them were read since."""
+        gaps = [step for step in steps if step.kind in {"review", "strengthen"}]
+        if not gaps or not all(self._was_read_since_the_quiz(chapter, step.section_id) for step in gaps):
+            return steps
+        reason = f"You have read what you missed in “{chapter.title}” since. Take its quiz again to show what you know."
+        weakest = max(gaps, key=lambda step: step.weight)
+        return [*(step for step in steps if step not in gaps), replace(weakest, kind="retake", reason=reason)]
+
+    def _was_read_since_the_quiz(self, chapter: ChapterOutline, section_id: str) -> bool:
+        facts = self.sections.get((chapter.chapter_id, section_id))
+        read_at = facts.last_activity_at if facts and facts.completed else None
+        return read_at is not None and read_at > self.attempts[chapter.chapter_id][-1].completed_at
 
     def _missed(self, chapter: ChapterOutline, section: SectionOutline, score: int, weak: bool) -> Step:
         retries = len(self.attempts[chapter.chapter_id]) - 1

@@ -26,6 +26,10 @@ from shared_schemas.paths import (
 
 Step = tuple[str, str]
 
+AFTER_THE_LAST_STEP = (
+    "Now take the quiz of each chapter in it, again where you have taken it: your next path rests on the results."
+)
+
 
 class PathNotFound(ServiceError):
     """The student has no such path."""
@@ -96,6 +100,7 @@ async def complete_step(*, student_id: UUID, path_id: UUID, chapter_id: str, sec
         total_recommendations=progress.total_recommendations,
         completion_percentage=progress.completion_percentage,
         next_recommendation=left[0] if left else None,
+        suggestion=None if left else AFTER_THE_LAST_STEP,
     )
 
 

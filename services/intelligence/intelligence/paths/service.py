@@ -17,7 +17,7 @@ from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim
 from intelligence.paths import analysis as analyses
 from intelligence.paths import stored, wording
-from intelligence.paths.analysis import Analysis
+from intelligence.paths.findings import Analysis
 from intelligence.paths.stored import StoredPath
 from intelligence.paths.wording import WordedPath
 from intelligence.settings import get_settings

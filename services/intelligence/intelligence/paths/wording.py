@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from intelligence import llm
 from intelligence.llm import Prompt
-from intelligence.paths.analysis import Analysis, Step
+from intelligence.paths.findings import Analysis, Step
 from shared_schemas.paths import Impact
 
 MAXIMUM_TOKENS = 2500
