@@ -148,6 +148,8 @@ async def test_an_operator_finds_a_student_by_e_mail(client: httpx.AsyncClient, 
     assert changes == [("pro", "premium", past), ("free", "pro", None)]
     assert {c["changed_by"] for c in found["access_changes"]} == {admin.student_id}
     assert "argon2" not in answer.text
+    by_id = await client.get(STUDENTS, params={"student_id": student.student_id}, headers=admin.headers)
+    assert by_id.json() == answer.json()
 
 
 async def test_to_find_nobody_is_an_empty_list_and_to_ask_for_nobody_a_mistake(
@@ -156,7 +158,10 @@ async def test_to_find_nobody_is_an_empty_list_and_to_ask_for_nobody_a_mistake(
     admin = await sign_up(role="admin")
     nobody = await client.get(STUDENTS, params={"email": "nobody@example.com"}, headers=admin.headers)
     assert (nobody.status_code, nobody.json()) == (200, {"students": []})
-    for query in ({}, {"email": ""}, {"email": "x" * 321}, {"email": "nul\0@example.com"}):
+    nobody = await client.get(STUDENTS, params={"student_id": str(uuid4())}, headers=admin.headers)
+    assert (nobody.status_code, nobody.json()) == (200, {"students": []})
+    both = {"email": "nobody@example.com", "student_id": str(uuid4())}
+    for query in (both, {"student_id": "7"}, {}, {"email": ""}, {"email": "x" * 321}, {"email": "nul\0@example.com"}):
         assert (await client.get(STUDENTS, params=query, headers=admin.headers)).status_code == 422, query
 
 

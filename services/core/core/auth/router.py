@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Query, Response, status
 
@@ -166,9 +167,10 @@ async def resend_verification(learner: CurrentLearner, session: Session, setting
 @admin_router.get("/students")
 async def find_students(
     _admin: AdminLearner,
-    email: Annotated[str, Query(min_length=1, max_length=LONGEST_EMAIL, pattern=r"^[^\x00]+$")],
     session: Session,
     now: Now,
+    email: Annotated[str | None, Query(min_length=1, max_length=LONGEST_EMAIL, pattern=r"^[^\x00]+$")] = None,
+    student_id: UUID | None = None,
 ) -> FoundStudents:
-    """Find a student by e-mail address, with the id that other operations ask for."""
-    return await directory.find_students(session, email=email, now=now)
+    """Find a student by e-mail address, or by the id that other operations ask for and costs and grades name."""
+    return await directory.find_students(session, email=email, student_id=student_id, now=now)

@@ -105,7 +105,7 @@ def alert_text(alerts: Sequence[Alert], threshold: Decimal) -> str:
         f"  {one.student_id}  {one.cost_usd:.4f} USD  ({one.month:%Y-%m}){', simulated: nobody pays' * one.simulated}"
         for one in alerts
     ]
-    return "\n".join([*lines, "", "GET /api/v2/admin/costs?group_by=student shows what they did.", ""])
+    return "\n".join([*lines, "", "GET /api/v1/admin/students?student_id=ID tells who that is.", ""])
 
 
 async def send(settings: Settings, *, subject: str, body: str) -> None:
