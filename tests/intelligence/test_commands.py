@@ -146,15 +146,24 @@ async def test_no_alert_and_no_password_goes_out_without_tls(
     assert box.messages == []
 
 
-async def test_without_a_mail_server_the_alert_is_printed(
-    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database
+async def test_an_alert_that_was_only_printed_is_still_to_be_sent(
+    run: Run,
+    mailbox: tuple[Mailbox, dict[str, str]],
+    make_student: Callable[[], Awaitable[UUID]],
+    intelligence_database: Database,
 ) -> None:
     student = await make_student()
     await spend(intelligence_database, student, "3")
-    ended = await run("cost-alerts")
-    assert ended.code == 0
-    assert "is not set" in ended.out
-    assert re.search(rf"{student}\s+3\.0000 USD", ended.out)
+    for _ in range(2):
+        ended = await run("cost-alerts")
+        assert ended.code == 0
+        assert "is not set" in ended.out
+        assert "nobody marked" in ended.out
+        assert re.search(rf"{student}\s+3\.0000 USD", ended.out)
+    box, settings = mailbox
+    assert (await run("cost-alerts", **settings)).code == 0
+    (message,) = box.messages
+    assert str(student) in message
 
 
 async def test_what_was_simulated_is_marked_in_the_alert_and_below_the_sums(

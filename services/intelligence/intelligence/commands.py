@@ -78,7 +78,8 @@ def check_model() -> None:
 def cost_alerts() -> None:
     """Tell the operator, once each, of students over LLM_COST_ALERT_THRESHOLD this month; made for cron.
 
-    Sends one e-mail to LLM_COST_ALERT_EMAIL by SMTP_SERVER; prints it here when either is not set.
+    Sends one e-mail to LLM_COST_ALERT_EMAIL by SMTP_SERVER. When either is not set it is printed here, and nobody is
+    marked as reported.
     """
     try:
         _run(_alert)
@@ -164,7 +165,7 @@ async def _alert() -> None:
     if alerts.has_recipient(settings):
         typer.echo(f"Sent {len(found)} cost alert(s) to {settings.llm_cost_alert_email}:")
     else:
-        typer.echo("LLM_COST_ALERT_EMAIL or SMTP_SERVER is not set, so the alert is printed here:")
+        typer.echo("LLM_COST_ALERT_EMAIL or SMTP_SERVER is not set: printed here, nobody marked as reported.")
     typer.echo(alerts.alert_text(found, threshold))
 
 

@@ -60,8 +60,9 @@ class Alert:
 async def send_new(settings: Settings) -> list[Alert]:
     """Send one e-mail that names who is over the threshold this month and was not named before; whom it named.
 
-    Without a mail server or an address the alerts count as sent: the caller shows them. No transaction is open while
-    the mail is on its way. A run that dies after the mail and before it is noted lets a later one send it again.
+    Without a mail server or an address nobody counts as named: the caller shows them, now and next time. No transaction
+    is open while the mail is on its way. A run that dies after the mail and before it is noted lets a later one send it
+    again.
     """
     async with transaction() as session:
         claimed = (
@@ -77,7 +78,7 @@ async def send_new(settings: Settings) -> list[Alert]:
         if has_recipient(settings):
             body = alert_text(found, settings.llm_cost_alert_threshold)
             await send(settings, subject=f"Course Companion: {len(found)} cost alert(s)", body=body)
-        sent = True
+            sent = True
     finally:
         students = [alert.student_id for alert in found]
         async with transaction() as session:
