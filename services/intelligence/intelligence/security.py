@@ -19,8 +19,18 @@ class PremiumRequired(ServiceError):
     code = "PREMIUM_REQUIRED"
     message = "This is part of the premium plan."
 
-    def __init__(self) -> None:
+    def __init__(self, ended_at: datetime | None = None) -> None:
+        """``ended_at``: when the student's own paid plan ran out."""
+        message, details = self.message, {}
+        if ended_at is not None:
+            day = ended_at.astimezone(UTC)
+            message = (
+                f"Your subscription ended on {day.day} {day:%B %Y} (UTC). Your paths and feedback are kept. {message}"
+            )
+            details = {"subscription_ended_at": ended_at.isoformat()}
         super().__init__(
+            message,
+            details=details,
             extra={"benefits": PREMIUM_BENEFITS, "upgrade_url": upgrade_url(), "pricing": PREMIUM_PRICING},
         )
 
@@ -52,8 +62,9 @@ CurrentLearner = Annotated[Learner, Depends(current_learner)]
 
 async def premium_learner(learner: CurrentLearner) -> Learner:
     """A student whose plan is premium or pro at this moment; an expired plan counts as free."""
-    if learner.effective_tier(datetime.now(UTC)) == "free":
-        raise PremiumRequired
+    now = datetime.now(UTC)
+    if learner.effective_tier(now) == "free":
+        raise PremiumRequired(learner.ended_at(now))
     return learner
 
 

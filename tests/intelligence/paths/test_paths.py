@@ -337,8 +337,14 @@ async def test_paths_are_listed_newest_first_page_by_page(world: World) -> None:
 async def test_an_expired_student_still_reads(world: World) -> None:
     student = await world.student()
     path_id = (await student.post("/adaptive/path")).json()["path_id"]
-    expired = student.learner.model_copy(update={"subscription_expires_at": datetime.now(UTC)})
+    ended_at = datetime(2026, 3, 9, 23, 30, tzinfo=UTC)
+    expired = student.learner.model_copy(update={"subscription_expires_at": ended_at})
     world.core.learners[student.token] = expired
     assert (await student.get(f"/adaptive/path/{path_id}")).status_code == 200
     assert (await student.get("/adaptive/paths")).status_code == 200
-    assert (await student.post("/adaptive/path")).json()["error"]["code"] == "PREMIUM_REQUIRED"
+    refused = (await student.post("/adaptive/path")).json()["error"]
+    assert refused["code"] == "PREMIUM_REQUIRED"
+    assert refused["message"].startswith("Your subscription ended on 9 March 2026 (UTC). ")
+    assert refused["details"] == {"subscription_ended_at": "2026-03-09T23:30:00+00:00"}
+    never = (await (await world.student("free")).post("/adaptive/path")).json()["error"]
+    assert (never["message"], never["details"]) == ("This is part of the premium plan.", {})
