@@ -185,7 +185,10 @@ class GiftRequest(Request):
 
 
 class QuotaGift(Response):
-    """A gift as it stands in the record; `gifted_this_month` is what all gifts of the month come to."""
+    """A gift as it stands in the record; `gifted_this_month` is what all gifts of the month come to.
+
+    `effect` says on which plans a gift counts: plans are core's, so this service does not know the student's.
+    """
 
     gift_id: UUID
     student_id: UUID
@@ -193,6 +196,7 @@ class QuotaGift(Response):
     feature: QuotaName
     units: int
     gifted_this_month: int
+    effect: str
     note: str
     given_at: AwareDatetime
 

@@ -107,6 +107,7 @@ async def test_a_gift_raises_the_limit_for_this_month_everywhere(
     assert answer.status_code == 201, answer.text
     given = answer.json()
     assert (given["units"], given["gifted_this_month"], given["feature"]) == (2, 2, "adaptive_paths")
+    assert "A free or ended plan stays at 0" in given["effect"]
     quota = await client.get("/api/v2/usage/quota", headers=fake_core.sign_in(student))
     assert quota.json()["adaptive_paths"] | {"reset_date": ""} == {
         "used": 10,

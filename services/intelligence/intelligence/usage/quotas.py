@@ -26,6 +26,10 @@ from shared_schemas.usage import (
 )
 
 NEAR = Decimal("0.8")
+EFFECT_OF_A_GIFT = (
+    "Raises the limit of a premium plan this month. A free or ended plan stays at 0, and pro has no limit to raise: "
+    "GET /api/v1/admin/students?student_id=ID shows the plan."
+)
 
 
 class StudentNotFound(ServiceError):
@@ -106,6 +110,7 @@ async def give(
         feature=feature,
         units=units,
         gifted_this_month=total,
+        effect=EFFECT_OF_A_GIFT,
         note=note,
         given_at=done.done_at,
     )
