@@ -147,4 +147,6 @@ def test_the_table_names_what_differs_and_by_how_many_students() -> None:
     lines = self_check.table([right, wrong])
     assert ["DIFFERS" in line for line in lines] == [False, False, True]
     assert "2 students" in lines[2]
+    nothing = Sum(month, "held USD of the installation", Decimal(0), Decimal("0E-12"))
+    assert self_check.table([nothing])[1].split()[-2:] == ["0", "0.000000000000"]
     assert all(line.startswith("2026-11") for line in lines[1:])

@@ -129,8 +129,13 @@ def table(sums: Iterable[Sum]) -> list[str]:
     for one in sums:
         students = f" for {one.differing} students" if one.differing else ""
         differs = "" if one.agrees else f"  DIFFERS{students}"
-        lines.append(f"{one.month:%Y-%m}  {one.what:38}{one.booked:>20}{one.counted:>20}{differs}")
+        lines.append(f"{one.month:%Y-%m}  {one.what:38}{_plain(one.booked):>20}{_plain(one.counted):>20}{differs}")
     return lines
+
+
+def _plain(amount: Amount) -> str:
+    """Digits only: Decimal writes the sum of nothing as 0E-12."""
+    return f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
 
 
 async def _what_operators_see(session: AsyncSession, month: date) -> list[Sum]:
