@@ -62,7 +62,7 @@ class FeatureCost(Response):
 
 
 class StudentCost(Response):
-    """What one student cost; `student_id` is null for checks and for accounts that were deleted."""
+    """What one student cost; `student_id` is null for checks, regrades and deleted accounts."""
 
     student_id: UUID | None
     total_requests: int
