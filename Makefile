@@ -81,7 +81,7 @@ prove: .venv/.installed install ## the long proofs: crashes, floods, races at fu
 eval-marking: .venv/.installed ## how well short answers are marked, against human marks: EVAL_DATA=folder make eval-marking
 	@.venv/bin/python -m evals.marking
 
-bench: .venv/.installed install ## how fast it is, each figure beside a yardstick measured in the same run
+bench: .venv/.installed install ## how fast it is, each figure beside a yardstick of the same run (five minutes, on a quiet machine)
 	@missed=0; for part in bench bench.v2; do .venv/bin/python -m $$part || missed=1; done; exit $$missed
 
 eval-grading: .venv/.installed ## how well answers are graded: EVAL_DATA=folder, ARGS=--limit=50 (see evals/grading/README.md)
