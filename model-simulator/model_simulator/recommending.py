@@ -6,7 +6,7 @@ from typing import Any
 from model_simulator.schema import LABEL
 
 MOST_RECOMMENDATIONS = 5
-IMPACTS = {"review": "high", "prerequisite": "high", "unsure": "low", "next": "low", "refresh": "low"}
+IMPACTS = {"review": "high", "retake": "high", "prerequisite": "high", "unsure": "low", "next": "low", "refresh": "low"}
 REASONING_LABEL = "[Simulated reasoning, no model was asked]"
 
 
