@@ -1,9 +1,11 @@
 import json
 
 import pytest
+from starlette.responses import RedirectResponse
 
 from intelligence import llm, token_estimate
 from intelligence.llm import NoUsableReply, ProviderRefused
+from intelligence.usage.pricing import TokenUsage
 from tests.intelligence.conftest import Configure
 from tests.intelligence.support import ScriptedProvider, answers, fails, hangs, message, prompt, says
 
@@ -67,6 +69,31 @@ async def test_odd_bodies_are_no_reply(
         await llm.create(prompt(), timeout_seconds=5)
     assert (caught.value.error_code, caught.value.request_id) == (code, "req_odd")
     assert not caught.value.unreachable
+
+
+@pytest.mark.parametrize("usage", [{}, "many", {"input_tokens": 1, "output_tokens": 10**12}])
+async def test_a_reply_without_a_usable_usage_is_no_reply(provider: ScriptedProvider, usage: object) -> None:
+    provider.script = [says(usage=usage)]
+    with pytest.raises(NoUsableReply) as caught:
+        await llm.create(prompt(), timeout_seconds=5)
+    assert (caught.value.error_code, caught.value.request_id) == ("NO_USAGE", "req_said")
+
+
+@pytest.mark.parametrize("content", ["hello", [None], [{"type": "text", "text": None}], None, 7])
+async def test_odd_content_is_a_reply_that_was_billed(provider: ScriptedProvider, content: object) -> None:
+    provider.script = [says(content=content)]
+    reply = await llm.create(prompt(), timeout_seconds=5)
+    assert (reply.text, reply.usage) == (None, TokenUsage(100, 20))
+
+
+async def test_no_redirect_is_followed(provider: ScriptedProvider) -> None:
+    async def elsewhere(_: object) -> RedirectResponse:
+        return RedirectResponse("/v1/messages", 307)
+
+    provider.script = [elsewhere, says()]
+    with pytest.raises(ProviderRefused):
+        await llm.create(prompt(), timeout_seconds=5)
+    assert len(provider.bodies) == 1, "every attempt is a row"
 
 
 async def test_a_refusing_model_has_no_text(provider: ScriptedProvider) -> None:
@@ -137,7 +164,7 @@ async def test_retry_after_in_all_its_forms(
     assert caught.value.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [408, 504])
+@pytest.mark.parametrize("status", [408, 502, 504, 524])
 async def test_a_gateway_that_gave_up_leaves_the_cost_unknown(provider: ScriptedProvider, status: int) -> None:
     provider.script = [fails(status)]
     with pytest.raises(NoUsableReply):

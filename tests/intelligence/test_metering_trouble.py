@@ -59,10 +59,10 @@ async def test_a_provider_overloaded_in_a_row_is_left_alone(
 ) -> None:
     await configure(ANTHROPIC_MAX_RETRIES="0")
     provider.script = [fails(529)]
-    for _ in range(circuit.OVERLOADED_IN_A_ROW + 3):
+    for _ in range(circuit.IN_A_ROW + 3):
         with pytest.raises(ModelUnavailable):
             await asked()
-    assert len(provider.bodies) == circuit.OVERLOADED_IN_A_ROW
+    assert len(provider.bodies) == circuit.IN_A_ROW
 
 
 def test_the_circuit_closes_again_however_long_the_provider_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,13 +70,41 @@ def test_the_circuit_closes_again_however_long_the_provider_asks_for(monkeypatch
     monkeypatch.setattr(circuit, "time", SimpleNamespace(monotonic=lambda: now))
     sick = circuit.Circuit()
     for retry_after, pause in [(86_400.0, 60), (None, 10), (4.0, 4)]:
-        for _ in range(circuit.OVERLOADED_IN_A_ROW):
-            assert sick.open_for() == 0
+        for _ in range(circuit.IN_A_ROW):
+            assert sick.seconds_to_wait() == 0
             sick.overloaded(retry_after)
-        assert sick.open_for() == pause
+        assert sick.seconds_to_wait() == pause
         now += pause
-        assert sick.open_for() == 0
+        assert sick.seconds_to_wait() == 0, "a trial"
+        assert sick.seconds_to_wait() == circuit.TRIAL_SECONDS, "the others wait for it"
         sick.answered()
+
+
+def test_each_lost_answer_more_doubles_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(circuit, "time", SimpleNamespace(monotonic=lambda: now))
+    sick = circuit.Circuit()
+    sick.lost(unreachable=True)
+    for _ in range(circuit.IN_A_ROW - 1):
+        sick.lost(unreachable=False)
+        assert sick.seconds_to_wait() == 0
+    for pause in (10, 20, 40, 80, 160, 300, 300):
+        sick.lost(unreachable=False)
+        assert sick.seconds_to_wait() == pause
+        now += pause
+    sick.answered()
+    assert sick.seconds_to_wait() == sick.seconds_to_wait() == 0
+
+
+async def test_a_provider_that_loses_answers_is_left_alone(
+    asked: Asked, provider: ScriptedProvider, configure: Configure
+) -> None:
+    await configure(ANTHROPIC_MAX_RETRIES="0")
+    provider.script = [fails(504)]
+    for _ in range(circuit.IN_A_ROW + 3):
+        with pytest.raises(ModelUnavailable):
+            await asked()
+    assert len(provider.bodies) == circuit.IN_A_ROW, "each holds its worst case until the month has ended"
 
 
 async def test_a_question_whose_time_is_up_is_not_asked(asked: Asked, provider: ScriptedProvider) -> None:
@@ -127,6 +155,7 @@ async def test_operators_are_told_once_a_minute_why_students_get_no_answer(  # n
     code: str,
 ) -> None:
     await configure(ANTHROPIC_MAX_RETRIES="0")
+    monkeypatch.setattr(circuit, "IN_A_ROW", 100)
     provider.script = [bad]
 
     async def lines_of_two_questions() -> list[str]:

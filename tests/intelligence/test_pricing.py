@@ -1,13 +1,14 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from intelligence.usage import pricing
-from intelligence.usage.pricing import TokenUsage, UnpricedModel, cost, price, read_usage
+from intelligence.usage.pricing import TokenUsage, UnpricedModel, UnreadableUsage, cost, price, read_usage
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SONNET_4_5 = "claude-sonnet-4-5-20250929"
@@ -78,7 +79,26 @@ def test_usage_is_read_as_the_provider_names_it() -> None:
     assert usage.prompt_tokens == 75
     undated = read_usage({"input_tokens": 1, "output_tokens": 1, "cache_creation_input_tokens": 9})
     assert (undated.cache_write_5m, undated.cache_write_1h) == (9, 0)
-    assert read_usage({"input_tokens": None}) == TokenUsage(0, 0)
+    assert read_usage({"input_tokens": 5.0, "output_tokens": 7}) == TokenUsage(5, 7)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {},
+        {"input_tokens": None, "output_tokens": 1},
+        {"input_tokens": 1},
+        {"input_tokens": "many", "output_tokens": 1},
+        {"input_tokens": 1.5, "output_tokens": 1},
+        {"input_tokens": float("nan"), "output_tokens": 1},
+        {"input_tokens": -1, "output_tokens": 1},
+        {"input_tokens": 10**12, "output_tokens": 1},
+        {"input_tokens": 1, "output_tokens": 1, "cache_creation": [1]},
+    ],
+)
+def test_usage_that_does_not_say_what_was_used_is_no_usage(raw: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableUsage):
+        read_usage(raw)
 
 
 tokens = st.integers(0, 2_000_000)

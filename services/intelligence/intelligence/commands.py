@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
+from uuid import UUID
 
 import typer
 from pydantic import BaseModel
@@ -19,7 +21,7 @@ from intelligence import activity, content, health, llm, processes
 from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
-from intelligence.usage import alerts, costs, metering, purge, self_check, sweeper
+from intelligence.usage import alerts, costs, metering, purge, self_check, sweeper, write_off
 from intelligence.usage.trouble import ModelUnavailable
 
 app = typer.Typer(
@@ -94,6 +96,17 @@ def purge_old(
 ) -> None:
     """Erase texts sent to and received from the model, and used idempotency keys. Numbers stay for ever."""
     _run(partial(_purge, days, dry_run=dry_run))
+
+
+@app.command("write-off")
+def write_off_lost(
+    since: Annotated[datetime, typer.Argument(help="From this moment on (UTC), such as 2026-12-01T14:00.")],
+    until: Annotated[datetime, typer.Argument(help="Up to this moment (UTC).")],
+    student: Annotated[UUID | None, typer.Option(help="Only this student's.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is held.")] = False,
+) -> None:
+    """Give back what is held for attempts without an answer: after an outage for which the provider billed nothing."""
+    _run(partial(_write_off, since.replace(tzinfo=UTC), until.replace(tzinfo=UTC), student, dry_run=dry_run))
 
 
 @app.command("self-check")
@@ -180,6 +193,13 @@ async def _purge(days: int, *, dry_run: bool) -> None:
             typer.echo(f"{found.table}: {erased} of {max(erased, found.rows)} erased")
         if not erased:
             typer.echo(f"{found.table}: nothing older than {days} days")
+
+
+async def _write_off(since: datetime, until: datetime, student: UUID | None, *, dry_run: bool) -> None:
+    held = await write_off.find(since, until, student_id=student)
+    typer.echo(f"{held.calls} attempts without an answer, for which {held.held_usd:.4f} USD are held.")
+    if not dry_run:
+        typer.echo(f"{await write_off.give_back(since, until, student_id=student)} settled as not billed.")
 
 
 def _run(work: Callable[[], Awaitable[T]]) -> T:

@@ -42,8 +42,8 @@ CONNECT_SECONDS = 5.0
 SIMULATED_MODEL = "simulated-"  # how the model simulator begins its name; the model it stands in for follows
 TRY_AGAIN_STATUSES = frozenset({408, 409, 429})
 MODELS_WITHOUT_EFFORT = ("claude-sonnet-4-5", "claude-haiku-4-5")
-# A gateway that gave up waiting: the model may have answered it, and billed.
-UNCERTAIN_STATUSES = frozenset({408, 504})
+# A gateway that gave up waiting, or lost the answer: the model may have given it, and billed.
+UNCERTAIN_STATUSES = frozenset({408, 502, 504, *range(520, 525)})
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,11 @@ async def create(prompt: Prompt[Any], *, timeout_seconds: float) -> Reply:
     # An HTML page comes back as str, and a body without usage as a Message: neither says what was billed.
     if not isinstance(message, Message):
         raise NoUsableReply("NOT_A_MESSAGE", request_id=request_id)
-    if message.usage is None:
-        raise NoUsableReply("NO_USAGE", request_id=request_id)
-    return _read(message, request_id)
+    try:
+        raw_usage = message.usage.model_dump(mode="json", exclude_none=True)
+        return _read(message, raw_usage, pricing.read_usage(raw_usage), request_id)
+    except (AttributeError, pricing.UnreadableUsage) as error:
+        raise NoUsableReply("NO_USAGE", request_id=request_id) from error
 
 
 async def warm_up() -> None:
@@ -225,7 +227,7 @@ def _connections() -> httpx2.AsyncClient:
     import anthropic
 
     # aiohttp below the SDK takes two thirds of the processor time of httpx's own
-    return anthropic.DefaultAioHttpClient(verify=_certificates())
+    return anthropic.DefaultAioHttpClient(verify=_certificates(), follow_redirects=False)
 
 
 @lru_cache
@@ -249,15 +251,16 @@ def _schema(answer_type: type[BaseModel]) -> dict[str, Any]:
     return anthropic.transform_schema(answer_type)
 
 
-def _read(message: "Message", request_id: str | None) -> Reply:
-    raw_usage = message.usage.model_dump(mode="json", exclude_none=True)
+def _read(message: "Message", raw_usage: dict[str, Any], usage: pricing.TokenUsage, request_id: str | None) -> Reply:
+    """The reply, whatever its content is: the SDK checks none of it, and what was billed must be settled first."""
     # Thinking may come before the text, so blocks are picked by what they are and never by position.
-    texts = [block.text for block in message.content or () if block.type == "text"]
+    blocks: list[Any] = message.content if isinstance(message.content, list) else []
+    texts = [block.text for block in blocks if getattr(block, "type", None) == "text" and isinstance(block.text, str)]
     return Reply(
         text="".join(texts) or None,
         stop_reason=message.stop_reason,
-        model=message.model,
-        usage=pricing.read_usage(raw_usage),
+        model=str(message.model),
+        usage=usage,
         raw_usage=raw_usage,
         request_id=request_id,
     )

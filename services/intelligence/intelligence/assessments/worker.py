@@ -45,8 +45,8 @@ LONGEST_PAUSE_SECONDS = 300.0
 MOST_ANSWERS = 3  # paid answers of the model, for one submission, that came to nothing
 
 
-# Trying again would not help: no such question in the course, a refusal, the student's ceiling, nobody to grade for.
-FOR_GOOD = (grading.QuestionGone, ModelDeclined, SpendCeilingReached, ReservationClosed)
+# Trying again would not help: no such question in the course, a refusal, nobody to grade for.
+FOR_GOOD = (grading.QuestionGone, ModelDeclined, ReservationClosed)
 FOR_NOW = (
     *(ModelUnavailable, ServiceBusy, ServiceBudgetExhausted, CourseUnavailable),
     *(SQLAlchemyError, OSError, TimeoutError),
@@ -135,23 +135,31 @@ async def _heartbeat(job: Job, rhythm: Rhythm) -> None:
 async def _grade_or_put_back(job: Job, rhythm: Rhythm) -> None:
     try:
         await _grade(job)
+    except SpendCeilingReached as error:
+        # Where attempts at this very answer were lost, money is held for them that may come back.
+        await (_wait(job, error, rhythm) if await _attempts(job, "unknown") else _fail(job, type(error).__name__))
     except FOR_GOOD as error:
         await _fail(job, type(error).__name__)
     except ModelAnswerInvalid as error:
         await _try_again_while_it_is_worth(job, error, rhythm)
     except FOR_NOW as error:
-        if job.age_seconds > GIVE_UP_AFTER_SECONDS:
-            await _fail(job, type(error).__name__)
-        else:
-            await _put_back(job, after_seconds=_pause(job, rhythm))
+        await _wait(job, error, rhythm)
     except Exception as error:
         logger.exception("grading submission %s went wrong (run %s)", job.submission_id, job.grading_runs)
         await _try_again_while_it_is_worth(job, error, rhythm)
 
 
+async def _wait(job: Job, error: Exception, rhythm: Rhythm) -> None:
+    """Try again later, for a day."""
+    if job.age_seconds > GIVE_UP_AFTER_SECONDS:
+        await _fail(job, type(error).__name__)
+    else:
+        await _put_back(job, after_seconds=_pause(job, rhythm))
+
+
 async def _try_again_while_it_is_worth(job: Job, error: Exception, rhythm: Rhythm) -> None:
     """After an answer that cannot be used, or a mistake of ours: what trying again may cost has an end."""
-    if job.age_seconds > GIVE_UP_AFTER_SECONDS or await _answers_paid_for(job) >= MOST_ANSWERS:
+    if job.age_seconds > GIVE_UP_AFTER_SECONDS or await _attempts(job, "succeeded", "failed") >= MOST_ANSWERS:
         await _fail(job, type(error).__name__)
     else:
         await _put_back(job, after_seconds=_pause(job, rhythm))
@@ -238,10 +246,11 @@ async def _put_back(job: Job, *, after_seconds: float) -> None:
         await queue.put_back(session, job, after_seconds=after_seconds)
 
 
-async def _answers_paid_for(job: Job) -> int:
-    answered = UsageLog.outcome.in_(["succeeded", "failed"])
+async def _attempts(job: Job, *outcomes: str) -> int:
+    """How many attempts at this answer ended so."""
+    counted = (UsageLog.reference_id == job.feedback_id, UsageLog.outcome.in_(outcomes))
     async with transaction() as session:
-        count = await session.scalar(select(func.count()).where(UsageLog.reference_id == job.feedback_id, answered))
+        count = await session.scalar(select(func.count()).where(*counted))
     return count or 0
 
 

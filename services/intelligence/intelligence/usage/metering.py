@@ -144,7 +144,7 @@ class _Asking(Generic[T]):
     async def _until_usable(self) -> Answer[T]:
         """Try until there is a usable answer; each branch either waits for the next try or raises."""
         while True:
-            if (closed_for := _circuit().open_for()) > 0:
+            if (closed_for := _circuit().seconds_to_wait()) > 0:
                 raise ModelUnavailable(closed_for)
             # After a failed connection, look before leaping: no attempt, no row, no money held for it.
             if _circuit().unreachable and not await llm.is_reachable():
@@ -159,7 +159,7 @@ class _Asking(Generic[T]):
             except NoUsableReply as lost:
                 self.error_code = lost.error_code
                 self.unknown += llm.worst_case_usd(self.prompt)
-                _circuit().unreachable = lost.unreachable
+                _circuit().lost(unreachable=lost.unreachable)
                 await self._wait(None)
             except UnusableReply as unusable:
                 self.error_code = unusable.error_code

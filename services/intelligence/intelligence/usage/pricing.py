@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 MILLION = Decimal(1_000_000)
+MOST_TOKENS = 1_000_000_000  # more than any model takes, and less than the ledger's columns hold
 
 
 class UnpricedModel(Exception):
@@ -18,6 +19,10 @@ class UnpricedModel(Exception):
 
     def __init__(self, model: str) -> None:
         super().__init__(f"There is no price for the model {model!r}: add it to prices.json or choose another.")
+
+
+class UnreadableUsage(ValueError):
+    """The provider's usage does not say how many tokens went in and out, so nobody knows what the call cost."""
 
 
 class Band(BaseModel):
@@ -131,9 +136,14 @@ def retirement(model: str) -> date | None:
 
 
 def read_usage(raw: Mapping[str, Any]) -> TokenUsage:
-    """The provider's usage object as numbers; a cache write without its duration counts as one of five minutes."""
+    """The provider's usage object as numbers; a cache write without its duration counts as one of five minutes.
+
+    Raises UnreadableUsage where tokens in or out are not told, or any number is none.
+    """
     written = _count(raw.get("cache_creation_input_tokens"))
     parts = raw.get("cache_creation") or {}
+    if not isinstance(parts, Mapping) or raw.get("input_tokens") is None or raw.get("output_tokens") is None:
+        raise UnreadableUsage
     for_an_hour = min(_count(parts.get("ephemeral_1h_input_tokens")), written)
     return TokenUsage(
         input_tokens=_count(raw.get("input_tokens")),
@@ -147,7 +157,13 @@ def read_usage(raw: Mapping[str, Any]) -> TokenUsage:
 
 
 def _count(value: object) -> int:
-    return max(0, value) if isinstance(value, int) else 0
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
+        raise UnreadableUsage
+    if value != int(value):
+        raise UnreadableUsage
+    return int(value)
 
 
 @lru_cache
