@@ -21,7 +21,7 @@ HOST_ORIGINS = ["https://chatgpt.com", "https://chat.openai.com"]
 def create_app(settings: Settings) -> Starlette:
     """The application for these settings."""
     logging.basicConfig(level=settings.log_level.upper())
-    for chatty in ("httpx2", "mcp"):  # each writes a line for every request
+    for chatty in ("httpx2", "mcp", "sse_starlette"):  # a line for every request, the last with all that is answered
         logging.getLogger(chatty).setLevel(logging.WARNING)
     doors = Doors(settings)
     # Every request is answered by whichever process it meets. Short work is answered as JSON; only what reports its

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from authlib.oauth2 import rfc8414, rfc9207
 
+from core.auth.oauth.clients import Client
 from core.settings import Settings
 from tests.core.conftest import running
 from tests.core.oauth.browsing import ISSUER, RESOURCE
@@ -66,6 +67,14 @@ async def test_an_issuer_with_a_path_is_described_at_its_own_address(settings: S
         assert (await client.get(METADATA)).status_code == 404
         assert (await client.get(f"{METADATA}/tutor")).json()["issuer"] == f"{ISSUER}/tutor"
         assert (await client.get(f"{RESOURCE_METADATA}/tutor/mcp")).json()["resource"] == f"{ISSUER}/tutor/mcp"
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"), [(None, "learn"), ("", "learn"), (" ", "learn"), ("learn  learn", "learn learn")]
+)
+def test_a_scope_of_nothing_but_spaces_asks_for_the_usual(asked: str | None, granted: str) -> None:
+    client = Client("id", None, frozenset(), documented=False)
+    assert client.get_allowed_scope(asked) == granted
 
 
 async def test_a_client_registers_and_is_a_public_one(client: httpx.AsyncClient) -> None:

@@ -1,7 +1,6 @@
 """What a student's browser meets between a client's request and the answer that goes back."""
 
 import re
-from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -30,7 +29,7 @@ async def test_from_request_to_code(browser: Browser, asking: App, sign_up: Sign
     student = await sign_up()
     page = await browser.open(asking.request())
     assert is_page(page)
-    assert f"form-action 'self' https://{urlsplit(REDIRECT).netloc};" in page.headers["Content-Security-Policy"]
+    assert "form-action 'self' https:;" in page.headers["Content-Security-Policy"]
     cookie = page.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
@@ -236,7 +235,7 @@ async def test_a_loopback_and_an_own_scheme_are_named_to_the_student(app: FastAP
     loopback = await register(browser.client, redirect_uris=["http://127.0.0.1:3055/callback"], client_name=None)
     page = await browser.open(loopback.request())
     assert "It will take you to <strong>127.0.0.1:3055</strong>.\nThat is a program on your own computer" in page.text
-    assert "form-action 'self' http://127.0.0.1:3055;" in page.headers["Content-Security-Policy"]
+    assert "form-action 'self' https: http:;" in page.headers["Content-Security-Policy"]
     own = await register(browser.client, redirect_uris=["com.example.tutor:/callback"])
     page = await browser.open(own.request(scope="x"))
     assert is_page(page, 400)

@@ -114,7 +114,7 @@ class Client:
 
     def get_allowed_scope(self, scope: str | None) -> str:
         """The scope that is granted, also where none was asked for."""
-        return scope or SCOPE
+        return " ".join((scope or "").split()) or SCOPE
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Whether this is, character by character, an address that the client has named."""

@@ -76,11 +76,9 @@ class Visit:
     def show(self, name: str, client: Client, ticket: Ticket, status_code: int = 200, **words: Any) -> HTMLResponse:
         """The next page, with the ticket in its forms."""
         sealed = seal(ticket, browser=self.browser, secret=self.desk.settings.token_secrets[0], now=self.now)
-        parts = urlsplit(ticket.redirect_uri)
-        origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
         end = {"place": place_of(ticket.redirect_uri), "loopback": is_loopback(ticket.redirect_uri)}
         shown = {"notice": None, **end, **words}
-        return page(name, status_code, goes_to=origin, client=client, ticket=sealed, **shown)
+        return page(name, status_code, leads_to=ticket.redirect_uri, client=client, ticket=sealed, **shown)
 
 
 async def read_visit(request: Request, desk: SignInDesk, now: Now) -> Visit:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response, status
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -67,14 +68,16 @@ def redirect(location: str) -> Response:
 
 
 def page(
-    name: str, status_code: int, *, goes_to: str | None = None, headers: Mapping[str, str] | None = None, **words: Any
+    name: str, status_code: int, *, leads_to: str | None = None, headers: Mapping[str, str] | None = None, **words: Any
 ) -> HTMLResponse:
     """A page that nobody may frame, keep or run a script in.
 
-    ``goes_to``: where its forms may lead in the end, as browsers look at redirects too.
+    ``leads_to``: the address that its forms end at. Browsers hold a form's redirects to the policy too, and those that
+    follow them at the client's, which may go anywhere: so it names schemes, and not the client's own host.
     """
     style, digest = _style()
-    targets = f"'self' {goes_to}" if goes_to else "'none'"
+    schemes = sorted({"https:", f"{urlsplit(leads_to).scheme}:"}, reverse=True) if leads_to else []
+    targets = " ".join(["'self'", *schemes]) if leads_to else "'none'"
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; form-action {targets}; "
     guards = {
         **(headers or {}),
