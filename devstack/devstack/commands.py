@@ -33,6 +33,7 @@ HEALTH = {
     "intelligence": "/api/v2/health/ready",
     "chatgpt-app": "/support",
 }
+READ_AT_START = "Settings are read at the start: make down and make up take new ones."
 NOTHING_RUNS = "Nothing is running: make up starts it."
 STARTING = "It is still starting: make status shows when it is ready, make down stops it."
 
@@ -145,7 +146,7 @@ def up() -> None:
         if state and not state.ready:
             raise CannotStart(STARTING)
         if state:
-            typer.echo(f"It is running already on http://localhost:{state.port}.")
+            typer.echo(f"It is running already on http://localhost:{state.port}. {READ_AT_START}")
             return
         log = background.start(plan, [sys.executable, "-m", "devstack", "run"])
         typer.echo(log.read_text(errors="replace").replace("Ctrl-C stops everything", "make down stops everything"))
@@ -182,6 +183,8 @@ def status() -> None:
         well = [(process.name, *standing(plan, process)) for process in listed(plan)]
         for name, is_well, word in well:
             typer.echo(f"  {name:<16} {word if is_well else 'NOT ' + word.upper()}")
+        if plan.simulated_model != any(name == "model simulator" for name, _, _ in well):
+            typer.echo(f"  ANTHROPIC_API_KEY is not what it was. {READ_AT_START}")
         typer.echo(table(plan))
         if not all(is_well for _, is_well, _ in well):
             raise CannotStart(f"Not everything runs; the logs are in {plan.state / 'logs'}.")
