@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devstack.gateway import servers
+
 if TYPE_CHECKING:
     from tests.gateway.conftest import Gateway, Request, Stack, StartGateway
 
@@ -131,3 +133,15 @@ async def test_the_log_of_an_error_keeps_the_address_that_was_asked(gateway: Gat
     await gateway.ask("/nowhere/at?all", headers={"X-Request-ID": "logged-request-2"})
     line = await gateway.log_line("logged-request-2")
     assert (line["path"], line["status"]) == ("/nowhere/at", 404)
+
+
+async def test_no_trouble_of_an_upstream_writes_a_request_down(start_gateway: StartGateway) -> None:
+    async with start_gateway(GATEWAY_CORE_SERVERS=servers(["127.0.0.1:9"])) as gateway:
+        target = "/api/v1/search?q=privatequery&token=secrettoken"
+        headers = {"Referer": "http://x/?code=secrettoken", "X-Request-ID": "logged-request-3"}
+        assert (await gateway.ask(target, headers=headers)).status == 502
+        line = await gateway.log_line("logged-request-3")
+        assert (line["path"], line["upstream_status"][:3]) == ("/api/v1/search", "502")
+        written = (gateway.prefix / "error.log").read_text()
+    assert "secrettoken" not in written
+    assert "privatequery" not in written
