@@ -17,7 +17,10 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def cache(redis_url: str) -> AsyncIterator[Cache]:
+async def cache(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cache]:
+    """A door to Redis with the patience of a machine that has much else to do."""
+    monkeypatch.setattr("core.cache.TIMEOUT_SECONDS", 30.0)
+    monkeypatch.setattr("core.cache.WAIT_SECONDS", 30.0)
     cache = Cache(redis_url)
     yield cache
     await cache.close()
