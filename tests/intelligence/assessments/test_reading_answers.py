@@ -21,21 +21,46 @@ WRITTEN = [
 ]
 
 
-@pytest.mark.parametrize("address", ["a@b.de", "first.last+tag@mail.example.co.uk", "x_1@sub.example.org"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("a@b.de", "first.last+tag@mail.example.co.uk", "x_1@sub.example.org", "john!doe@example.com"),
+        *("maria @example.com", "maria (at) example.com", "maria\uff20example.com", "maria\u200b@exam\u00adple.com"),
+    ],
+)
 def test_e_mail_addresses_are_masked(address: str) -> None:
     assert mask(f"Write to {address}, please.") == f"Write to {EMAIL_MARK}, please."
 
 
 @pytest.mark.parametrize(
-    "number", ["+49 30 1234567", "030/1234567", "(030) 123 45 67", "555-123-4567", "+1 (555) 123-4567", "0049301234567"]
+    "number",
+    [
+        *("+49 30 1234567", "030/1234567", "(030) 123 45 67", "555-123-4567", "+1 (555) 123-4567", "0049301234567"),
+        *("5551234567", "555 1234567", "98765 43210", "13800138000", "8 (495) 123-45-67", "(0)170 1234567"),
+        *("0170\u20131234567", "+49\u2013170\u20131234567", "0170\u20111234567", "0170_1234567", "0170\u200b1234567"),
+    ],
 )
 def test_phone_numbers_are_masked(number: str) -> None:
     assert mask(f"Call {number} now") == f"Call {PHONE_MARK} now"
 
 
+def test_a_number_right_behind_a_word_is_masked() -> None:
+    assert mask("Tel+491701234567") == f"Tel{PHONE_MARK}"
+
+
+def test_what_stands_around_a_masked_address_keeps_its_characters() -> None:
+    assert (
+        mask("10\u00b2 caf\u00e9\u200bs, m@example.com, \uff11") == f"10\u00b2 caf\u00e9\u200bs, {EMAIL_MARK}, \uff11"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
-    ["In 2017 to 2026", "7,000,000,000 parameters", "0.0001 and 3.14159", "100 000 tokens", "pages 12-14", "p@q"],
+    [
+        *("In 2017 to 2026", "7,000,000,000 parameters", "0.0001 and 3.14159", "100 000 tokens", "pages 12-14", "p@q"),
+        *("175000000000 parameters", "175 000 000 000", "0.1234567890123", "200-1000 tokens", "recall@10 or mAP@0.5"),
+        *("$1,250.75 a month", "on 2026-01-02 at 14:30", "2^20 = 1048576", "1,000,000 tokens", "8192, 16384 or 32768"),
+    ],
 )
 def test_other_numbers_stay(text: str) -> None:
     assert mask(text) == text
@@ -50,6 +75,12 @@ def test_no_address_survives_in_any_surroundings(around: str, name: str) -> None
 def test_authored_answers_pass_untouched(question_id: str, answer: str, _: object) -> None:
     assert not is_gibberish(answer)
     assert mask(answer) == answer
+
+
+def test_the_text_of_the_course_holds_nothing_to_mask() -> None:
+    for file in ROOT.glob("content/*/sections/*.md"):
+        text = file.read_text(encoding="utf-8")
+        assert mask(text) == text, file.name
 
 
 @pytest.mark.parametrize(("question_id", "answer", "question"), WRITTEN)

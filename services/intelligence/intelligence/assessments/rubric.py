@@ -5,12 +5,12 @@ piece of the question or of the rubric shows nothing. Full credit is all points 
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
 
+from intelligence.assessments.visible import visible
 from shared_schemas.assessments import Level
 from shared_schemas.course import Rubric, RubricCriterion
 
@@ -30,7 +30,6 @@ _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 _SAME_CHARACTER = str.maketrans(
     dict.fromkeys(_DOUBLE_QUOTES, '"') | dict.fromkeys(_SINGLE_QUOTES, "'") | dict.fromkeys(_DASHES, "-")
 )
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _GAP = re.compile(r"\[\s?(?:\.{3,}|…)\s?\]|\.{3,}|…")
 _DASH_RUN = re.compile("-{2,}")
 _WORDS = re.compile(r"\w+")
@@ -136,7 +135,7 @@ def _is_long_without_spaces(pieces: list[str]) -> bool:
 
 def _plain(text: str) -> str:
     """The text as quotes are compared: one case, one kind of quotation mark and dash, single spaces, bare ends."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_SAME_CHARACTER).casefold()
+    plain = visible(text).translate(_SAME_CHARACTER).casefold()
     return " ".join(_DASH_RUN.sub("-", plain).split()).strip(" \"'.,;:!?")
 
 

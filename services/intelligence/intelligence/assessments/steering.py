@@ -6,15 +6,13 @@ question, its rubric or its examples use counts for nothing.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from intelligence.assessments.orders import ORDERS
+from intelligence.assessments.visible import visible
 
 _ENDS = r".!?。！？｡؟।\n"  # noqa: RUF001  # full stops of other scripts
 _SENTENCE = re.compile(rf"[^{_ENDS}]+(?:[{_ENDS}]+|$)\s*|[{_ENDS}]+\s*")
-# Soft hyphens, zero-width and direction marks: nobody sees them, and they hide a word from a pattern.
-_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 # A word of Latin letters with Greek or Cyrillic ones among them that look the same.
 _MIXED_WORD = re.compile(r"\b(?=\w*[a-zA-Z])(?=\w*[\u0370-\u04ff])\w+\b")
 _LOOKS_LATIN = str.maketrans(
@@ -39,8 +37,7 @@ def steers(sentence: str, course_texts: Iterable[str]) -> bool:
 
 def _undisguised(sentence: str) -> str:
     """The sentence as a reader sees it: without invisible characters, look-alike letters and letters set apart."""
-    visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", sentence))
-    latin = _MIXED_WORD.sub(lambda word: word[0].casefold().translate(_LOOKS_LATIN), visible)
+    latin = _MIXED_WORD.sub(lambda word: word[0].casefold().translate(_LOOKS_LATIN), visible(sentence))
     return _SPACED_WORD.sub(lambda word: word[0].replace(" ", ""), latin)
 
 
