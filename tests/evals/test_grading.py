@@ -91,7 +91,7 @@ async def test_the_harness_tells_the_oracle_from_who_does_not_look(capsys: pytes
     assert "over 0.2" not in printed, "what an attack gains where it has to work is no failure"
     assert simulated.verdict(problems).startswith("PASSED: ")
     assert "mode oracle" in printed
-    assert "a gullible model, the answer as the product shows it: 38 attacks" in printed
+    assert "a gullible model, the answer as the product shows it: 39 attacks" in printed
 
 
 @pytest.mark.parametrize(("failures", "gradable"), [(2, True), (100, False)])

@@ -13,6 +13,8 @@ from intelligence.assessments.visible import visible
 
 _ENDS = r".!?。！？｡؟।\n"  # noqa: RUF001  # full stops of other scripts
 _SENTENCE = re.compile(rf"[^{_ENDS}]+(?:[{_ENDS}]+|$)\s*|[{_ENDS}]+\s*")
+# The same, but a line that goes on with a letter goes on with its sentence.
+_WRAPPED_SENTENCE = re.compile(rf"(?:[^{_ENDS}]|(?<![{_ENDS}])\n(?=[ \t]*[^\W\d_]))+(?:[{_ENDS}]+|$)\s*|[{_ENDS}]+\s*")
 # A word of Latin letters with Greek or Cyrillic ones among them that look the same.
 _MIXED_WORD = re.compile(r"\b(?=\w*[a-zA-Z])(?=\w*[\u0370-\u04ff])\w+\b")
 _LOOKS_LATIN = str.maketrans(
@@ -36,12 +38,15 @@ def steers(sentence: str, course_texts: Iterable[str]) -> bool:
 
 
 def _undisguised(sentence: str) -> str:
-    """The sentence as a reader sees it: without invisible characters, look-alike letters and letters set apart."""
-    latin = _MIXED_WORD.sub(lambda word: word[0].casefold().translate(_LOOKS_LATIN), visible(sentence))
+    """The sentence as a reader sees it, in one line: no invisible, look-alike or spread letters."""
+    in_one_line = " ".join(line.strip() for line in visible(sentence).splitlines())
+    latin = _MIXED_WORD.sub(lambda word: word[0].casefold().translate(_LOOKS_LATIN), in_one_line)
     return _SPACED_WORD.sub(lambda word: word[0].replace(" ", ""), latin)
 
 
 def without_steering(answer: str, course_texts: Iterable[str]) -> str:
     """The answer with every steering sentence left out; the same text when there is none."""
     texts = tuple(course_texts)
-    return "".join(sentence for sentence in sentences(answer) if not steers(sentence, texts))
+    for cut in (_SENTENCE, _WRAPPED_SENTENCE):
+        answer = "".join(sentence for sentence in cut.findall(answer) if not steers(sentence, texts))
+    return answer
