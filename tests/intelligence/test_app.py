@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from intelligence import core_client
 from intelligence.database import Session
 from tests.conftest import Database
 from tests.intelligence.conftest import Configure, Rows
@@ -289,6 +290,20 @@ async def test_an_account_deleted_in_mid_request_is_signed_out(
     headers = fake_core.sign_in(uuid4()) | {"Idempotency-Key": "k"}
     answer = await client.post(PATH, json={}, headers=headers)
     assert (answer.status_code, code(answer)) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_of_core_that_can_not_be_used_is_logged_without_ids(
+    monkeypatch: pytest.MonkeyPatch, student: UUID, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    async def once(_method: str, path: str, _json: object) -> core_client._Answer:
+        return core_client._Answer(status, path, f'{{"student_id": ["{student}"]}}'.encode())
+
+    monkeypatch.setattr(core_client, "_once", once)
+    with pytest.raises(core_client.CoreUnavailable):
+        await core_client.snapshot(student)
+    assert ("LearnerSnapshot" if status == 200 else "core answered 500 to snapshot") in caplog.text
+    assert str(student) not in caplog.text
 
 
 async def test_one_json_line_a_request_without_ids_or_tokens(

@@ -132,7 +132,8 @@ def _check(answer: _Answer, *expected: HTTPStatus) -> None:
     if answer.status == HTTPStatus.FORBIDDEN:
         logger.error("core refuses this service: CORE_SERVICE_TOKEN differs from the one core has")
     if answer.status not in expected:
-        logger.warning("core answered %s to %s", answer.status, answer.path)
+        # the end of the path only: ids stay out of the log
+        logger.warning("core answered %s to %s", answer.status, answer.path.rpartition("/")[2])
         raise CoreUnavailable
 
 
@@ -141,5 +142,6 @@ def _read(answer: _Answer, message: type[Message]) -> Message:
     try:
         return message.model_validate_json(answer.body)
     except ValidationError as error:
-        logger.exception("core's answer is not a %s", message.__name__)
+        wrong = [(one["loc"], one["type"]) for one in error.errors()]
+        logger.error("core's answer is not a %s: %s", message.__name__, wrong)  # noqa: TRY400  # an error tells what it was given
         raise CoreUnavailable from error
