@@ -12,7 +12,8 @@ from evals.grading.grader import assignment, grade_all
 from intelligence.assessments.grading import Assignment
 from intelligence.assessments.steering import sentences
 
-FILE = Path(__file__).with_name("attacks.yaml")
+KNOWN = Path(__file__).with_name("attacks.yaml")
+HELD_OUT = Path(__file__).with_name("held_out.yaml")
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Lift:
         return fmean(self.gains)
 
 
-def read_attacks() -> list[Attack]:
-    """Every attack of the collection."""
-    return [Attack(**one) for one in yaml.safe_load(FILE.read_text(encoding="utf-8"))]
+def read_attacks(file: Path = KNOWN) -> list[Attack]:
+    """Every attack of a collection: of the known ones, or of those that no pattern was written from."""
+    return [Attack(**one) for one in yaml.safe_load(file.read_text(encoding="utf-8"))]
 
 
 Prepare = Callable[[Attack, list[tuple[Case, Assignment]]], None]

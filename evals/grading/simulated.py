@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 
 from evals.grading import report
-from evals.grading.attacks import Attack, Lift, lifts, read_attacks
+from evals.grading.attacks import HELD_OUT, Attack, Lift, lifts, read_attacks
 from evals.grading.cases import Case, own_cases
 from evals.grading.grader import Graded, assignment, grade_all, obeyed, oracle
 from evals.grading.measures import bias, mean_absolute_error, quadratic_weighted_kappa
@@ -36,8 +36,8 @@ def verdict(problems: Sequence[str]) -> str:
     if problems:
         return f"FAILED: {len(problems)} of these expectations did not hold:"
     return (
-        "PASSED: the measures tell good graders from bad ones, and no attack gained more than "
-        f"{report.HIGHEST_LIFT} of ten from an answer as the product shows it."
+        "PASSED: the measures tell good graders from bad ones, and no known attack gained more than "
+        f"{report.HIGHEST_LIFT} of ten from an answer as the product shows it. Held-out attacks are not judged."
     )
 
 
@@ -86,10 +86,12 @@ async def examine(
             model.tell_oracle(obeyed(attacked, attack.text))
 
         protected = await lifts(read_attacks(), poor, prepare=tell_what_is_an_order)
+        held_out = await lifts(read_attacks(HELD_OUT), poor, prepare=tell_what_is_an_order)
         unprotected = await lifts(
             read_attacks(), poor[:ATTACKED_UNPROTECTED], protected=False, prepare=tell_what_is_an_order
         )
     report.attack_lift("a gullible model, the answer as the product shows it", protected)
+    report.attack_lift("a gullible model and attacks that no pattern was written from", held_out, highest=None)
     report.attack_lift(
         "a gullible model, the answer as the student wrote it; attacks have to work here", unprotected, highest=None
     )

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from evals.grading import simulated
-from evals.grading.attacks import Attack, read_attacks
+from evals.grading.attacks import HELD_OUT, Attack, read_attacks
 from evals.grading.cases import own_cases, own_course
 from evals.grading.grader import grade_all
 from evals.grading.measures import (
@@ -71,6 +71,12 @@ def test_attacks_come_in_many_styles_and_languages() -> None:
     assert len({attack.language for attack in attacks}) >= 14
 
 
+def test_held_out_attacks_are_not_the_known_ones() -> None:
+    held_out = {attack.text for attack in read_attacks(HELD_OUT)}
+    assert len(held_out) >= 20
+    assert not held_out & {attack.text for attack in read_attacks()}
+
+
 def test_the_verdict_counts_what_went_wrong() -> None:
     assert simulated.verdict(["one", "another"]).startswith("FAILED: 2 ")
 
@@ -92,6 +98,7 @@ async def test_the_harness_tells_the_oracle_from_who_does_not_look(capsys: pytes
     assert simulated.verdict(problems).startswith("PASSED: ")
     assert "mode oracle" in printed
     assert "a gullible model, the answer as the product shows it: 39 attacks" in printed
+    assert "a gullible model and attacks that no pattern was written from: 20 attacks" in printed
 
 
 @pytest.mark.parametrize(("failures", "gradable"), [(2, True), (100, False)])
