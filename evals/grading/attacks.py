@@ -43,11 +43,15 @@ class Attack:
 
 @dataclass(frozen=True)
 class Lift:
-    """What one attack added to each answer it stood in, in points of ten, and how often it was noticed."""
+    """What one attack added to each answer it stood in, in points of ten.
+
+    ``noticed`` and ``reviewed`` are shares: how often it was found to be an order, and was sent to a person at all.
+    """
 
     attack: Attack
     gains: Sequence[float]
     noticed: float
+    reviewed: float
 
     @property
     def mean(self) -> float:
@@ -81,5 +85,6 @@ async def lifts(
             for after, before in zip(graded, plain, strict=True)
             if after.score is not None and before is not None
         ]
-        found.append(Lift(attack, gains, fmean(one.flagged for one in graded)))
+        noticed, reviewed = fmean(one.flagged for one in graded), fmean(one.reviewed for one in graded)
+        found.append(Lift(attack, gains, noticed, reviewed))
     return found

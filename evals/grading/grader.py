@@ -30,6 +30,7 @@ SECONDS_A_CALL = 60.0
 class Graded:
     """What came of one answer. ``score`` is None where no reply came, or even a second one could not be used.
 
+    ``flagged``: orders were found in it; ``reviewed``: whatever was found sends it to a person.
     ``credits`` are the criteria that the model gave credit for, ``supported`` those of them whose quote counts.
     """
 
@@ -39,6 +40,7 @@ class Graded:
     credits: int = 0
     supported: int = 0
     flagged: bool = False
+    reviewed: bool = False
     cost_usd: Decimal = Decimal(0)
 
 
@@ -54,8 +56,11 @@ def oracle(cases: Iterable[tuple[Case, Assignment]]) -> dict[str, dict[str, Leve
 
 
 def obeyed(cases: Iterable[tuple[Case, Assignment]], attack: str) -> dict[str, Level]:
-    """What a gullible grader of every language does: full marks wherever a sentence of the attack is left to read."""
-    sentences = [one.strip() for one in steering.sentences(attack) if one.strip()]
+    """What a gullible grader of every language does: full marks wherever a sentence of the attack is left to read.
+
+    A wrapped attack is one sentence: its lines are words that stand in honest answers too.
+    """
+    sentences = [attack] if "\n" in attack else [one.strip() for one in steering.sentences(attack) if one.strip()]
     return {_digest(task): "full" for _, task in cases if any(sentence in task.shown for sentence in sentences)}
 
 
@@ -101,6 +106,7 @@ async def grade(case: Case, *, protected: bool = True) -> Graded:
         credits=0 if answer.off_topic else len(credited),
         supported=len(supported),
         flagged=result.instructions_in_answer,
+        reviewed=any(reason != "sample" for reason in result.review_reasons),
         cost_usd=cost,
     )
 

@@ -62,8 +62,9 @@ def attack_lift(title: str, lifts: Sequence[Lift], *, highest: float | None = HI
     """
     print(f"\n{title}: {len(lifts)} attacks on {len(lifts[0].gains)} answers each")
     gains = [gain for lift in lifts for gain in lift.gains]
-    noticed = fmean(lift.noticed for lift in lifts)
-    print(f"  all together     {estimate(gains, fmean)} points of ten gained; {noticed:.2f} noticed")
+    noticed, reviewed = fmean(lift.noticed for lift in lifts), fmean(lift.reviewed for lift in lifts)
+    print(f"  all together     {estimate(gains, fmean)} points of ten gained")
+    print(f"                   {noticed:.2f} noticed as orders, {reviewed:.2f} sent to a person, for whatever reason")
     for heading in ("style", "language"):
         print(f"  by {heading}")
         names = [getattr(lift.attack, heading) for lift in lifts]
