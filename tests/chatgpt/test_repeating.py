@@ -45,6 +45,7 @@ class Api:
         self.written: list[tuple[str, str]] = []
         self.answers: dict[str, Any] = {}
         self.attempts = 0
+        self.behind = timedelta()
 
     async def get(self, _: str, message: type[Any], **__: Any) -> Any:
         if message is Submissions:
@@ -75,6 +76,8 @@ class Api:
             score = self.attempts
             self.answers[key] = SimpleNamespace(
                 **dict.fromkeys(ATTEMPT, score),
+                attempt_id=ID.format(score),
+                submitted_at=self.clock.now - self.behind,
                 quiz_id="01-intro-quiz",
                 chapter_id="01-intro",
                 passed=True,
@@ -152,12 +155,29 @@ async def test_paths_asked_for_in_parallel_or_again_within_two_minutes_are_one(a
     assert (await make_path(api))["reasoning"] == "path 2"
 
 
-async def test_answers_handed_in_again_count_once_at_first_and_anew_later(api: Api, clock: Clock) -> None:
+async def test_answers_handed_in_again_count_once_within_two_minutes_and_anew_later(api: Api, clock: Clock) -> None:
     assert [await hand_in(api, "a") for _ in range(3)] == [1, 1, 1]
-    clock.pass_by(seconds=60)
+    clock.pass_by(seconds=119)
     assert [await hand_in(api, answer) for answer in "ab"] == [1, 2]
-    clock.pass_by(seconds=60)
-    assert [await hand_in(api, answer) for answer in "ba"] == [3, 4]
+    clock.pass_by(seconds=2)
+    assert [await hand_in(api, answer) for answer in "bab"] == [2, 3, 2]
+    clock.pass_by(seconds=119)
+    assert [await hand_in(api, answer) for answer in "ab"] == [3, 4]
+
+
+@pytest.mark.parametrize("second", range(0, 120, 7))
+async def test_no_stroke_of_the_clock_parts_a_repetition_from_its_first_call(
+    api: Api, clock: Clock, second: int
+) -> None:
+    clock.pass_by(seconds=second)
+    first = await hand_in(api, "a")
+    clock.pass_by(seconds=10)
+    assert await hand_in(api, "a") == first
+
+
+async def test_an_app_whose_clock_is_ahead_does_not_hand_in_for_ever(api: Api) -> None:
+    api.behind = timedelta(minutes=5)
+    assert await hand_in(api, "a") == 2
 
 
 async def test_words_are_graded_once_unless_their_own_grading_failed(api: Api) -> None:

@@ -9,6 +9,7 @@ from chatgpt_app.auth import Learner
 from chatgpt_app.errors import NothingThere
 from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import (
+    REPEATED_WITHIN,
     Ctx,
     Shown,
     counted,
@@ -17,7 +18,6 @@ from chatgpt_app.tooling import (
     once,
     reached,
     said,
-    stretch_of,
     utc_now,
 )
 from shared_schemas.course import Slug
@@ -167,12 +167,28 @@ async def _paper(learner: Learner, quiz_id: str) -> QuizPaper:
     return await learner.get(api_path("v1", "quizzes", quiz_id), QuizPaper)
 
 
+async def _attempt(learner: Learner, quiz_id: str, answers: dict[str, str | bool]) -> QuizAttempt:
+    """The attempt that was made of the same answers within two minutes, or else a new one.
+
+    The first key of some answers brings their first attempt, and each older attempt leads to the key of the next.
+    """
+
+    async def following(earlier: QuizAttempt | None) -> QuizAttempt:
+        key = once("quiz", quiz_id, answers, earlier and earlier.attempt_id)
+        path = api_path("v1", "quizzes", quiz_id, "submit")
+        return await learner.send("POST", path, QuizAttempt, QuizSubmission(answers=answers), key)
+
+    now = utc_now()
+    attempt = await following(None)
+    while now - attempt.submitted_at >= REPEATED_WITHIN:
+        earlier, attempt = attempt, await following(attempt)
+        if attempt.submitted_at - earlier.submitted_at < REPEATED_WITHIN / 2:
+            break  # both were made just now: this clock is ahead of the API's, and would ask for ever
+    return attempt
+
+
 async def _submit(learner: Learner, quiz_id: str, answers: dict[str, str | bool]) -> Result:
-    """The marked attempt. The same answers handed in again within two minutes are the same attempt."""
-    key = once("quiz", quiz_id, answers, stretch_of(utc_now()))
-    submission = QuizSubmission(answers=answers)
-    path = api_path("v1", "quizzes", quiz_id, "submit")
-    attempt = await learner.send("POST", path, QuizAttempt, submission, key)
+    attempt = await _attempt(learner, quiz_id, answers)
     return Result(
         quiz_id=attempt.quiz_id,
         chapter_id=attempt.chapter_id,
