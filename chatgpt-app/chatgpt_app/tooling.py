@@ -39,6 +39,7 @@ class CourseTool:
     invoking: str
     invoked: str
     writes: bool
+    counts_again: bool
     widget: str | None
     app_only: bool
     more: dict[str, Any]
@@ -50,12 +51,12 @@ class CourseTool:
 
     @property
     def annotations(self) -> ToolAnnotations:
-        """No write destroys anything or has a second effect when it is repeated, and the course is a closed world."""
+        """No write destroys anything, and the course is a closed world; some count again when asked for again later."""
         return ToolAnnotations(
             title=self.title,
             read_only_hint=not self.writes,
             destructive_hint=False,
-            idempotent_hint=True,
+            idempotent_hint=not self.counts_again,
             open_world_hint=False,
         )
 
@@ -83,16 +84,20 @@ def course_tool(
     invoking: str,
     invoked: str,
     writes: bool = False,
+    counts_again: bool = False,
     widget: str | None = None,
     app_only: bool = False,
     meta: dict[str, Any] | None = None,
 ) -> Callable[[Function], CourseTool]:
-    """Declare the function as a tool. ``use`` is its description and says when to use it."""
+    """Declare the function as a tool. ``use`` is its description and says when to use it.
+
+    ``counts_again``: the same call has another effect once the time of `REPEATED_WITHIN` is over.
+    """
     if len(use) > LONGEST_DESCRIPTION or max(len(invoking), len(invoked)) > LONGEST_STATUS:
         raise ValueError(f"{title}: a text is longer than hosts take")
 
     def declare(function: Function) -> CourseTool:
-        return CourseTool(function, title, use, invoking, invoked, writes, widget, app_only, meta or {})
+        return CourseTool(function, title, use, invoking, invoked, writes, counts_again, widget, app_only, meta or {})
 
     return declare
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from chatgpt_app import kit
 from chatgpt_app.commands import app
-from chatgpt_app.kit import Case, artwork
+from chatgpt_app.kit import Case, artwork, plugin
+from chatgpt_app.server import CourseServer
 from chatgpt_app.settings import Settings, get_settings
 from tests.chatgpt.chat import app_token, chatting, public_url, text_of
 from tests.chatgpt.node import HERE, run_node
@@ -46,15 +47,15 @@ def read(path: Path) -> Any:
 
 
 def test_plugin_and_server_are_described_as_the_format_asks(live: Live, made: Path) -> None:
-    plugin = read(made / "plugin.json")
-    assert plugin["$schema"] == "https://agent-plugins.org/schemas/1.0.0/plugin.schema.json"
-    assert re.fullmatch(r"[a-z0-9-]{1,64}", plugin["name"])
-    assert plugin.keys() <= {
+    described = read(made / "plugin.json")
+    assert described["$schema"] == "https://agent-plugins.org/schemas/1.0.0/plugin.schema.json"
+    assert re.fullmatch(r"[a-z0-9-]{1,64}", described["name"])
+    assert described.keys() <= {
         "$schema", "name", "version", "description", "author", "homepage", "license", "keywords", "extensions",
     }  # fmt: skip
-    openai = plugin["extensions"]["com.openai"]
+    openai = described["extensions"]["com.openai"]
     listed = openai["interface"]
-    assert listed["developerName"] == plugin["author"]["name"]
+    assert listed["developerName"] == described["author"]["name"]
     assert listed["category"] == "Education & Research"
     for page in ("privacyPolicyURL", "termsOfServiceURL", "supportURL"):
         assert live.client.get(listed[page]).status_code == 200
@@ -62,7 +63,7 @@ def test_plugin_and_server_are_described_as_the_format_asks(live: Live, made: Pa
     cases = openai["review"]["test_cases"]
     assert [len(cases[kind]) for kind in ("positive", "negative")] == [5, 3]
     assert openai["publication"]["release_notes"]
-    assert "test.com" not in json.dumps(plugin), "accounts of reviewers are told in the portal"
+    assert "test.com" not in json.dumps(described), "accounts of reviewers are told in the portal"
     [server] = read(made / "mcp.json")["mcpServers"].values()
     assert server == {"type": "streamable-http", "url": f"{public_url(live)}/mcp"}
     assert sorted(path.name for path in (made / "skills").iterdir()) == [
@@ -78,7 +79,7 @@ def test_the_listing_sells_nothing(made: Path) -> None:
     manifest = yaml.safe_load((made / "manifest.yaml").read_text())
     assert len(manifest["tools"]) == 20
     for tool in manifest["tools"]:
-        assert tool["hints"].keys() == {"readOnlyHint", "destructiveHint", "openWorldHint"}
+        assert tool["hints"].keys() == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
         assert all(isinstance(hint["value"], bool) and hint["why"] for hint in tool["hints"].values())
     told = " ".join(
         [manifest["name"], manifest["short_description"], manifest["long_description"], *LISTING.starter_prompts]
@@ -96,6 +97,20 @@ def test_api_clients_get_at_most_thirty_operations_with_short_names(made: Path) 
     assert all(len(operation["description"]) <= 300 for operation in operations)
     named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert named == document["components"]["schemas"].keys()
+
+
+async def test_each_hint_has_a_reason_of_its_tool_and_says_what_goes_to_a_provider(server: CourseServer) -> None:
+    listed = await server.list_tools()
+    hints = {
+        tool["name"]: tool["hints"] for tool in plugin.manifest(Settings(_env_file=None), LISTING, listed)["tools"]
+    }
+    writing = {name for name, told in hints.items() if not told["readOnlyHint"]["value"]}
+    assert writing == plugin.WRITES.keys()
+    for name, told in hints.items():
+        again = "another" in told["idempotentHint"]["why"]
+        assert told["idempotentHint"]["value"] is not again, name
+    sending = {name for name, told in hints.items() if "provider" in told["openWorldHint"]["why"]}
+    assert sending == {"create_learning_path", "submit_answer"}
 
 
 @pytest.fixture(scope="module")

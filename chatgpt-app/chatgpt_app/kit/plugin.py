@@ -15,6 +15,32 @@ AGENT_PLUGINS = "https://agent-plugins.org/schemas/1.0.0"
 BRAND_COLOR, BRAND_COLOR_DARK = "#1c5bb8", "#9cc3ff"
 PAGES = {"privacyPolicyURL": "privacy", "termsOfServiceURL": "terms", "supportURL": "support"}
 
+NO_OUTSIDE = "It reaches this course and the learner's own records, and nothing else."
+READS = ("It shows what is there and changes nothing.", "It changes nothing, however often it is called.")
+# What each tool that writes does, and what a repetition does.
+WRITES = {
+    "submit_quiz": ("It records an attempt.", "After two minutes the same answers are another attempt."),
+    "answer_question": (
+        "The last answer of a quiz records an attempt.",
+        "After two minutes the same last answer records another attempt.",
+    ),
+    "update_progress": ("It records what was read.", "What is recorded as read stays so, and nothing is added."),
+    "create_learning_path": (
+        "It makes a path and counts it among the month's.",
+        "After two minutes it may make another path, and count it.",
+    ),
+    "complete_recommendation": ("It ticks a step off.", "A step that is ticked off stays so, and nothing is added."),
+    "submit_answer": (
+        "It hands an answer in and counts one attempt of three.",
+        "The same text is the same attempt, unless its grading was given up and the attempt given back.",
+    ),
+}
+# What leaves the course, by the tools that send it: to the provider whose language model the course has chosen.
+SENT = {
+    "create_learning_path": "the learner's results by chapter",
+    "submit_answer": "the answer's text",
+}
+
 
 def plugin(settings: Settings, shown: Listing, *, recording: str) -> dict[str, Any]:
     """`plugin.json`; ``recording`` is the address of the demo recording, or empty."""
@@ -101,20 +127,21 @@ def _tool(tool: Tool) -> dict[str, Any]:
     hints = tool.annotations
     if hints is None:
         raise ValueError(f"{tool.name} has no hints")
-    writes = "It records what the learner did; repeated, it records nothing more."
+    effect, repetition = WRITES.get(tool.name, READS)
+    sent = SENT.get(tool.name)
+    outside = sent and (
+        f"It reaches this course and the learner's own records; without a name, {sent} goes to the provider of "
+        "the language model that the course works with, and to no place a caller could choose."
+    )
+    reasons = {
+        "readOnlyHint": (hints.read_only_hint, effect),
+        "destructiveHint": (hints.destructive_hint, "It deletes and overwrites nothing."),
+        "idempotentHint": (hints.idempotent_hint, repetition),
+        "openWorldHint": (hints.open_world_hint, outside or NO_OUTSIDE),
+    }
     return {
         "name": tool.name,
         "title": tool.title,
         "description": tool.description,
-        "hints": {
-            "readOnlyHint": {
-                "value": hints.read_only_hint,
-                "why": "It shows what is there and changes nothing." if hints.read_only_hint else writes,
-            },
-            "destructiveHint": {"value": hints.destructive_hint, "why": "It deletes and overwrites nothing."},
-            "openWorldHint": {
-                "value": hints.open_world_hint,
-                "why": "It reaches this course and the learner's own records, and nothing else.",
-            },
-        },
+        "hints": {name: {"value": value, "why": why} for name, (value, why) in reasons.items()},
     }

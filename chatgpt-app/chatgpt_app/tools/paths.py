@@ -106,6 +106,7 @@ async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]
     invoking="Thinking about your next steps",
     invoked="Your new learning path",
     writes=True,
+    counts_again=True,
     widget="path",
 )
 async def create_learning_path(

@@ -125,6 +125,7 @@ async def get_quiz(ctx: Ctx, quiz_id: QuizId) -> Annotated[CallToolResult, Paper
     invoking="Marking the quiz",
     invoked="Marked",
     writes=True,
+    counts_again=True,
 )
 async def submit_quiz(ctx: Ctx, quiz_id: QuizId, answers: Answers) -> Annotated[CallToolResult, Result]:
     """A marked attempt."""
@@ -141,6 +142,7 @@ async def submit_quiz(ctx: Ctx, quiz_id: QuizId, answers: Answers) -> Annotated[
     invoking="Noting the answer",
     invoked="Noted",
     writes=True,
+    counts_again=True,
     app_only=True,
 )
 async def answer_question(
