@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from chatgpt_app import kit
 from chatgpt_app.commands import app
 from chatgpt_app.kit import Case, artwork, plugin
+from chatgpt_app.kit.listing import Outside
 from chatgpt_app.server import CourseServer
 from chatgpt_app.settings import Settings, get_settings
 from tests.chatgpt.chat import app_token, chatting, public_url, text_of
@@ -122,13 +123,28 @@ async def token(live: Live) -> str:
     return await app_token(live, email)
 
 
-@pytest.mark.parametrize("case", [*LISTING.positive_cases, *LISTING.negative_cases], ids=lambda case: case.prompt)
+@pytest.mark.parametrize("case", LISTING.positive_cases, ids=lambda case: case.prompt)
 async def test_a_case_a_reviewer_tries_gives_what_it_promises(live: Live, token: str, case: Case) -> None:
     async with chatting(f"{public_url(live)}/mcp", token) as chat:
-        result = await chat.call(case.tool, **case.arguments)
-    assert case.says in text_of(result)
-    assert not case.never_says or case.never_says not in result.model_dump_json()
-    assert bool(result.is_error) is (case in LISTING.negative_cases and bool(case.says))
+        assert case.says in text_of(await chat.call(case.tool, **case.arguments))
+
+
+@pytest.mark.parametrize("case", LISTING.negative_cases, ids=lambda case: case.prompt)
+async def test_a_case_that_calls_no_tool_is_about_nothing_the_course_teaches(
+    live: Live, token: str, server: CourseServer, case: Outside
+) -> None:
+    assert case.why.startswith("No tool is called: ")
+    assert case.subject in case.prompt
+    assert not [tool.name for tool in await server.list_tools() if tool.name in case.model_dump_json()]
+    async with chatting(f"{public_url(live)}/mcp", token) as chat:
+        assert "The course says nothing about" in text_of(await chat.call("search_course", query=case.subject))
+
+
+async def test_a_reviewer_gets_no_key_and_no_grade_for_a_word(live: Live, token: str) -> None:
+    async with chatting(f"{public_url(live)}/mcp", token) as chat:
+        assert "Right." not in (await chat.call("get_quiz", quiz_id="01-intro-quiz")).model_dump_json()
+        told = await chat.refused("submit_answer", question_id="04-rag-q1", answer_text="yes")
+        assert "50 to 5000 characters" in told
 
 
 def test_nothing_is_missing_once_the_operator_has_said_who_publishes_it() -> None:

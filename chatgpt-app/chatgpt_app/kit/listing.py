@@ -38,8 +38,17 @@ class Case(BaseModel):
     prompt: Prompt
     tool: Text
     arguments: dict[str, Any]
-    says: str = ""
-    never_says: str = ""
+    says: Text
+    why: Text
+
+
+class Outside(BaseModel):
+    """A prompt close to what the app does, for which no tool is called; the course says nothing of its ``subject``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Prompt
+    subject: Line
     why: Text
 
 
@@ -58,7 +67,7 @@ class Listing(BaseModel):
     commerce: Line
     release_notes: Annotated[Text, Field(max_length=4000)]
     positive_cases: Annotated[list[Case], Field(min_length=5, max_length=5)]
-    negative_cases: Annotated[list[Case], Field(min_length=3, max_length=3)]
+    negative_cases: Annotated[list[Outside], Field(min_length=3, max_length=3)]
 
 
 def listing() -> Listing:
