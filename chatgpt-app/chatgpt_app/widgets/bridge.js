@@ -10,10 +10,9 @@ const host = (() => {
     post({ id: last, method, params });
   });
 
-  function dress({ theme, styles, locale, safeAreaInsets } = {}) {
+  function dress({ theme, styles, safeAreaInsets } = {}) {
     const root = document.documentElement;
     if (theme) root.style.colorScheme = theme;
-    if (locale) root.lang = locale;
     for (const [name, value] of Object.entries(styles?.variables ?? {})) root.style.setProperty(name, value);
     for (const [side, pixels] of Object.entries(safeAreaInsets ?? {})) document.body.style.setProperty(`padding-${side}`, `${pixels}px`);
   }

@@ -8,7 +8,7 @@ const CAN = { openLinks: {}, serverTools: {}, message: { text: {} }, updateModel
 const drawnAnew = () => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
 
 let bridge, frame;
-const context = (theme, width) => ({ theme, locale: "en", displayMode: "inline", platform: "web", containerDimensions: { width, maxHeight: 5000 } });
+const context = (theme, width) => ({ theme, locale: "de-DE", displayMode: "inline", platform: "web", containerDimensions: { width, maxHeight: 5000 } });
 
 window.draw = ({ html, input, result }, theme, width) => new Promise((drawn) => {
   frame = Object.assign(document.createElement("iframe"), { width, height: 300 });
