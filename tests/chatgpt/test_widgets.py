@@ -72,6 +72,7 @@ def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dic
     quiz = report["quiz"]
     assert quiz["refused"] == "Choose or write an answer first."
     assert quiz["calls"] == ["answer_question"] * 10
+    assert quiz["language"] == "en"  # whatever the host speaks: the words of the card and the course are English
     assert quiz["number"] == 10
     assert "%" in quiz["title"]
     assert quiz["hints"]
@@ -80,7 +81,15 @@ def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dic
     assert quiz["trouble"] == []
     told = quiz["heard"]["contexts"]
     assert told[0]["number"] == 1
-    assert "score" in told[-1]
+    marked = next(facts for facts in told if "score" in facts)
+    assert [f"You answered: {one['answered']}" for one in marked["answers"]] == quiz["answered"]
+    assert {"True", "The examples it learned from have changed."} <= {one["answered"] for one in marked["answers"]}
+    assert all(one["explanation"] and "correct" in one for one in marked["answers"])
+
+
+def test_the_focus_goes_to_each_question_but_the_first_that_is_drawn_unasked(report: dict[str, Any]) -> None:
+    assert report["quiz"]["first"] == "BODY"
+    assert report["quiz"]["moved"] == [[name, "LEGEND"] for name in ("Try again", "Next", "Back")]
 
 
 def test_a_button_that_speaks_to_the_chat_keeps_the_focus(report: dict[str, Any]) -> None:

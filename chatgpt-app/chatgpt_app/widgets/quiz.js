@@ -2,7 +2,7 @@ let paper, answers, place;
 
 function begin(quiz) {
   paper = quiz; answers = {}; place = 0;
-  ask();
+  return ask();
 }
 function choices(question) {
   if (question.type === "short-answer") {
@@ -18,23 +18,29 @@ function chosen(question, form) {
   if (!value) throw new Error("Choose or write an answer first.");
   return question.type === "true-false" ? value === "true" : value;
 }
+function said(question) {
+  const answer = answers[question.question_id];
+  if (question.type === "true-false") return answer ? "True" : "False";
+  return question.options.find((option) => option.id === answer)?.text ?? answer;
+}
+// Draws the question and gives its heading, for the focus of a reader who came here by a button.
 function ask() {
   const question = paper.questions[place], total = paper.questions.length;
   const legend = h("legend", { tabindex: -1 }, question.text);
   const form = h("form", { onsubmit: (event) => { event.preventDefault(); onward.click(); } }, h("fieldset", {}, legend, choices(question)));
   const onward = button(place + 1 < total ? "Next" : "Hand in", () => next(question, form), { class: "main" });
   show(h("p", { class: "quiet" }, `Question ${place + 1} of ${total} · ${paper.title}`), bar(Math.round(100 * place / total), "Answered"), form,
-    h("div", { class: "row" }, onward, place > 0 && button("Back", () => { place -= 1; ask(); })));
-  if (place > 0) legend.focus();
+    h("div", { class: "row" }, onward, place > 0 && button("Back", () => { place -= 1; ask().focus(); })));
   announce(`Question ${place + 1} of ${total}`);
   host.know({ quiz_id: paper.quiz_id, question: question.text, number: place + 1, of: total });
+  return legend;
 }
 async function next(question, form) {
   answers[question.question_id] = chosen(question, form);
   const step = await host.call("answer_question", { quiz_id: paper.quiz_id, question_id: question.question_id, answers });
   if (step.result) return finish(step.result);
   place = place + 1 < paper.questions.length ? place + 1 : paper.questions.findIndex((one) => one.question_id === step.next_question);
-  ask();
+  ask().focus();
 }
 function verdict(one) {
   if (one.correct) return "Right";
@@ -42,21 +48,22 @@ function verdict(one) {
 }
 function finish(result) {
   const title = h("h1", { tabindex: -1 }, result.passed ? `Passed with ${percent(result.score)}` : `${percent(result.score)}: not passed yet`);
-  const asked = new Map(paper.questions.map((question) => [question.question_id, question.text]));
+  const questions = new Map(paper.questions.map((question) => [question.question_id, question]));
+  const told = result.questions.map((one) => ({ ...one, question: questions.get(one.question_id).text, answered: said(questions.get(one.question_id)) }));
   show(title, bar(result.score, "Score"),
     h("p", { class: "quiet" }, `${result.correct} of ${result.total} right · ${percent(result.passing_score)} to pass · best ${percent(result.best_score)}`),
     result.review.length > 0 && h("p", {}, `Read again: ${result.review.join("; ")}.`),
-    h("ol", {}, result.questions.map((one) => h("li", {}, asked.get(one.question_id),
+    h("ol", {}, told.map((one) => h("li", {}, one.question, h("p", { class: "answered" }, `You answered: ${one.answered}`),
       h("div", { class: one.correct ? "good" : "bad" }, verdict(one)),
       h("p", { class: "quiet" }, [one.feedback, one.explanation].filter(Boolean).join(" ")),
       one.hints.length > 0 && h("ul", { class: "quiet", "aria-label": "Hints" }, one.hints.map((hint) => h("li", {}, hint)))))),
     h("div", { class: "row" },
       button("Talk it through", () => host.say(result.correct < result.total
         ? "Talk me through what I got wrong in this quiz." : "Talk me through what I should remember of this quiz."), { class: "main" }),
-      button("Try again", () => begin(paper))));
+      button("Try again", () => begin(paper).focus())));
   title.focus();
   announce(title.textContent);
   host.know({ quiz_id: result.quiz_id, score: result.score, passed: result.passed, read_again: result.review,
-    wrong: result.questions.filter((one) => !one.correct).map((one) => asked.get(one.question_id)) });
+    answers: told.map(({ question, answered, correct, explanation }) => ({ question, answered, correct, explanation })) });
 }
 host.start("quiz", begin);

@@ -62,6 +62,7 @@ for (const name of Object.keys(widgets)) await keepAll(await draw(name, "dark", 
 const focused = (frame) => frame.evaluate(() => document.activeElement?.tagName);
 async function answerByKeyboard() {
   const frame = await draw("quiz", "light", 375);
+  const first = await focused(frame), language = await frame.getAttribute("html", "lang");
   await (await frame.$("button.main")).focus();
   await page.keyboard.press("Enter");
   await frame.waitForSelector("[role=alert]");
@@ -77,10 +78,19 @@ async function answerByKeyboard() {
     await page.keyboard.press("Enter");
     await frame.waitForFunction((before) => document.getElementById("status").textContent !== before, status);
     if (await frame.$("h1")) {
-      const seen = { refused, number, focus: await focused(frame), title: await frame.textContent("h1"),
+      const seen = { first, language, refused, number, focus: await focused(frame), title: await frame.textContent("h1"),
+        answered: await frame.$$eval("p.answered", (found) => found.map((one) => one.textContent)),
         hints: await frame.$$eval("ul[aria-label=Hints] li", (found) => found.map((hint) => hint.textContent)),
         status: await frame.textContent("#status"), calls: [...calls], trouble, heard: await page.evaluate(() => window.heard) };
       await keepAll(frame, "quiz-marked", [375]);
+      seen.moved = [];
+      for (const [name, onTo] of [["Try again", "Question 1 "], ["Next", "Question 2 "], ["Back", "Question 1 "]]) {
+        if (name === "Next") await (await frame.$("input")).check();
+        await (await frame.$(`button:text-is('${name}')`)).focus();
+        await page.keyboard.press("Enter");
+        await frame.waitForFunction((wanted) => document.getElementById("status").textContent.startsWith(wanted), onTo);
+        seen.moved.push([name, await focused(frame)]);
+      }
       return seen;
     }
     if (await focused(frame) !== "LEGEND") throw new Error(`the focus is on ${await focused(frame)}`);
