@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from chatgpt_app.errors import NothingThere, Refused, SignedOut, Unreachable
 
@@ -36,6 +37,25 @@ WHAT_HAPPENED = {
     "SERVICE_BUDGET_EXHAUSTED": "This part of the course rests until next month. Reading, quizzes and progress go on.",
     "SPEND_CEILING_REACHED": "You have used all of this month's graded work. Reading, quizzes and progress go on.",
     "IDEMPOTENCY_CONFLICT": "This was asked for before in another form. Please look at the result of that first.",
+}
+# What is wrong with an argument, by pydantic's type of error; ids by the tool that shows them.
+WRONG = {
+    "missing": "is missing",
+    "dict_type": "should be an object, with a value for each name",
+    "string_type": "should be text",
+    "string_pattern_mismatch": "is not written as it should be",
+    "string_too_short": "is too short: {min_length} or more characters are needed",
+    "string_too_long": "is too long: at most {max_length} characters are taken",
+    "too_long": "holds too much: at most {max_length} are taken",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "literal_error": "should be {expected}",
+}
+SHOWN_BY = {
+    "chapter_id": "list_chapters",
+    "section_id": "get_chapter",
+    "quiz_id": "get_chapter",
+    "question_id": "list_open_questions",
 }
 
 
@@ -97,6 +117,16 @@ def _used_up(error: Refused) -> str:
 
 
 def _arguments(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    told = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in problems)
-    return f"The tool was called with something it does not take ({told}). Correct this and call it again."
+    problems = error.errors(include_url=False, include_input=False)
+    told = "; ".join(f"{'.'.join(map(str, problem['loc']))} {_problem(problem)}" for problem in problems)
+    return f"The tool was called with something it does not take: {told}. Correct this and call it again."
+
+
+def _problem(problem: ErrorDetails) -> str:
+    """What is wrong with one argument, after its name."""
+    name, limits = str(problem["loc"][-1]), problem.get("ctx", {})
+    if name in SHOWN_BY and problem["type"].startswith("string_"):
+        return f"is no id; {SHOWN_BY[name]} shows them"
+    if known := WRONG.get(problem["type"]):
+        return known.format(**limits)
+    return f"does not fit: {problem['msg'].removeprefix('Value error, ')}"

@@ -107,8 +107,19 @@ async def test_the_first_era_hears_of_the_extensions_too(server: CourseServer) -
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
-        ("get_chapter", {}, "chapter_id: Field required"),
-        ("get_quiz", {"quiz_id": 7}, "quiz_id"),
+        ("get_chapter", {}, "chapter_id is missing."),
+        ("get_quiz", {"quiz_id": 7}, "quiz_id is no id; get_chapter shows them."),
+        ("get_section", {"chapter_id": "Chapter 1", "section_id": "a"}, "chapter_id is no id; list_chapters shows"),
+        ("submit_quiz", {"quiz_id": "a", "answers": "b"}, "answers should be an object, with a value for each name."),
+        (
+            "submit_quiz",
+            {"quiz_id": "a", "answers": {"q1": 7}},
+            "answers.q1 does not fit: must be text, true or false.",
+        ),
+        ("explain", {"chapter_id": "a", "section_id": "b", "level": "c"}, "level should be 'beginner', 'intermediate'"),
+        ("search_course", {"query": ""}, "query is too short: 1 or more characters are needed."),
+        ("search_course", {"query": "a" * 201}, "query is too long: at most 200 characters are taken."),
+        ("create_learning_path", {"fresh": "perhaps"}, "fresh should be true or false."),
         ("nothing", {}, "no tool"),
     ],
 )
