@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from chatgpt_app.errors import NothingThere
 from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, course_tool, learner_of, said
 from shared_schemas.chapters import ChapterDetail, ChapterList, ChapterSummary, SearchResults, SectionDetail
@@ -227,9 +226,8 @@ async def search_course(
         for hit in results.results
     ]
     if not hits:
-        raise NothingThere(
-            f"The course says nothing about “{query}”. Try other words, or list_chapters for its topics."
-        )
+        nothing = f"The course says nothing about “{query}”. Try other words, or list_chapters for its topics."
+        return said(nothing, Found(query=query, hits=[]))
     lines = [f"- {h.title} ({h.chapter_id}/{h.section_id}): {h.snippet or 'not in your current plan'}" for h in hits]
     return said(f"What the course says about “{query}”:\n" + "\n".join(lines), Found(query=query, hits=hits))
 
