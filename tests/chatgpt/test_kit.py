@@ -82,6 +82,7 @@ def test_the_listing_sells_nothing(made: Path) -> None:
     for tool in manifest["tools"]:
         assert tool["hints"].keys() == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
         assert all(isinstance(hint["value"], bool) and hint["why"] for hint in tool["hints"].values())
+    assert all(LISTING.model_dump()[text].count("\n") == 0 for text in ("long_description", "release_notes"))
     told = " ".join(
         [manifest["name"], manifest["short_description"], manifest["long_description"], *LISTING.starter_prompts]
     )
@@ -137,7 +138,10 @@ async def test_a_case_that_calls_no_tool_is_about_nothing_the_course_teaches(
     assert case.subject in case.prompt
     assert not [tool.name for tool in await server.list_tools() if tool.name in case.model_dump_json()]
     async with chatting(f"{public_url(live)}/mcp", token) as chat:
-        assert "The course says nothing about" in text_of(await chat.call("search_course", query=case.subject))
+        found = await chat.call("search_course", query=case.subject)
+    assert "The course says nothing about" in text_of(found)
+    assert not found.is_error
+    assert found.structured_content["hits"] == []
 
 
 async def test_a_reviewer_gets_no_key_and_no_grade_for_a_word(live: Live, token: str) -> None:
