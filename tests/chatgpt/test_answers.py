@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from chatgpt_app.errors import NothingThere, Refused
 from chatgpt_app.tools import answers
+from chatgpt_app.wording import NO_GRADED_WORK
 from shared_schemas.assessments import Feedback, FeedbackMetadata, FeedbackReview, Submissions
+from shared_schemas.usage import Quota
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -56,7 +58,12 @@ def test_an_answer_off_the_topic_is_told_the_question_once() -> None:
 class Api:
     """No answers yet, and one question."""
 
+    def __init__(self, plan: str = "premium") -> None:
+        self.plan = plan
+
     async def get(self, path: str, message: type[Any], **_: Any) -> Any:
+        if message is Quota:
+            return SimpleNamespace(subscription_tier=self.plan)
         if message is Submissions:
             return SimpleNamespace(submissions=[])
         if not path.endswith("/questions/04-rag-q1"):
@@ -64,9 +71,19 @@ class Api:
         return SimpleNamespace()
 
 
+def context(api: Api) -> Any:
+    request = SimpleNamespace(state=SimpleNamespace(learner=api))
+    return SimpleNamespace(request_context=SimpleNamespace(request=request))
+
+
+async def test_a_plan_without_graded_work_is_not_sent_to_hand_in_an_answer() -> None:
+    with pytest.raises(NothingThere) as refused:
+        await answers.get_feedback.function(context(Api("free")), question_id="04-rag-q1")
+    assert str(refused.value) == NO_GRADED_WORK
+
+
 async def test_feedback_on_nothing_says_whether_the_question_or_the_answer_is_missing() -> None:
-    request = SimpleNamespace(state=SimpleNamespace(learner=Api()))
-    ctx = cast("Any", SimpleNamespace(request_context=SimpleNamespace(request=request)))
+    ctx = context(Api())
     with pytest.raises(NothingThere, match="not answered this question yet"):
         await answers.get_feedback.function(ctx, question_id="04-rag-q1")
     with pytest.raises(Refused):

@@ -53,6 +53,9 @@ async def is_told_what_the_plan_holds(chat: Chat) -> None:
     graded_work = "Learning paths and graded answers are not part of your current plan"
     assert graded_work in await chat.refused("get_learning_path")
     assert graded_work in await chat.refused("create_learning_path")
+    assert graded_work in await chat.refused("get_feedback", question_id="04-rag-q1")
+    step = {"chapter_id": "01-intro", "section_id": "first-steps"}
+    assert graded_work in await chat.refused("complete_recommendation", **step)
     assert "list_chapters" in await chat.refused("get_chapter", chapter_id="04-rag")
     for tool in ("get_quota", "list_open_questions"):
         result = await chat.call(tool)

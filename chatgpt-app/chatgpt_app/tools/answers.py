@@ -187,6 +187,8 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
     submissions = await _submissions(learner, question_id)
     if not submissions:
         await learner.get(api_path("v2", "assessments", "questions", question_id), Question)  # or there is none
+        if not await has_graded_work(learner):
+            raise NothingThere(NO_GRADED_WORK)
         raise NothingThere("You have not answered this question yet. submit_answer hands an answer in.")
     feedback = await followed(
         ctx,
