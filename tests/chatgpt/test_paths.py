@@ -3,10 +3,13 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from chatgpt_app.auth import Learner
-from chatgpt_app.errors import Refused
+from chatgpt_app.errors import NothingThere, Refused
 from chatgpt_app.tools import paths
-from shared_schemas.paths import Recommendation
+from chatgpt_app.wording import NO_GRADED_WORK
+from shared_schemas.paths import AdaptivePaths, Recommendation
 
 
 class Api:
@@ -25,6 +28,21 @@ class Api:
             raise Refused(403, {"code": "ACCESS_DENIED"})
         sections = [SimpleNamespace(section_id="first-steps", title="First steps")]
         return SimpleNamespace(sections=sections)
+
+
+class NoPath:
+    """Nothing was ever made for this learner."""
+
+    async def get(self, _: str, message: type[Any], **__: Any) -> Any:
+        return SimpleNamespace(paths=[]) if message is AdaptivePaths else SimpleNamespace(subscription_tier="free")
+
+
+async def test_a_plan_without_paths_is_not_sent_to_make_one() -> None:
+    request = SimpleNamespace(state=SimpleNamespace(learner=NoPath()))
+    ctx = cast("Any", SimpleNamespace(request_context=SimpleNamespace(request=request)))
+    with pytest.raises(NothingThere) as refused:
+        await paths.complete_recommendation.function(ctx, chapter_id="01-intro", section_id="first-steps")
+    assert str(refused.value) == NO_GRADED_WORK
 
 
 def step(chapter_id: str, section_id: str) -> Recommendation:

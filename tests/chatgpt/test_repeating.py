@@ -155,6 +155,15 @@ async def test_paths_asked_for_in_parallel_or_again_within_two_minutes_are_one(a
     assert (await make_path(api))["reasoning"] == "path 2"
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_path_of_a_moment_ago_is_not_called_a_new_one(api: Api, fresh: bool) -> None:
+    assert "note" not in await make_path(api)
+    result = await paths.create_learning_path.function(context(api), fresh=fresh)
+    assert (result.structured_content or {})["note"].startswith("This path was made a moment ago.")
+    assert result.content[0].model_dump()["text"].startswith("This path was made a moment ago.")
+    assert "new" not in paths.create_learning_path.invoked
+
+
 async def test_answers_handed_in_again_count_once_within_two_minutes_and_anew_later(api: Api, clock: Clock) -> None:
     assert [await hand_in(api, "a") for _ in range(3)] == [1, 1, 1]
     clock.pass_by(seconds=119)

@@ -37,6 +37,7 @@ from shared_schemas.paths import (
 )
 
 MAKING = {"queued": "Waiting for the tutor", "analysing": "Thinking about your next steps"}
+MADE_BEFORE = "This path was made a moment ago. In two minutes another one can be made."
 STILL_MAKING = "Your path is still being made. get_learning_path shows it in a moment."
 PATH: TypeAdapter[AdaptivePath] = TypeAdapter(AdaptivePath)
 # The ids of a chapter and a section of it; what both are called.
@@ -58,13 +59,14 @@ class PathStep(Shown):
 
 
 class LearningPath(Shown):
-    """A personal path of one to five steps, in order."""
+    """A personal path of one to five steps, in order. ``note``: that it is not the new one that was asked for."""
 
     status: Literal["active", "expired", "superseded", "completed"]
     steps: list[PathStep]
     completed_steps: int
     total_minutes: int
     reasoning: str | None = None
+    note: str | None = None
 
 
 class StepDone(Shown):
@@ -90,10 +92,8 @@ async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]
     """The newest path."""
     learner = learner_of(ctx)
     path = await _newest(learner)
-    if path is None and not await has_graded_work(learner):
-        raise NothingThere(NO_GRADED_WORK)
     if path is None:
-        raise NothingThere("You have no learning path yet. After two quizzes, create_learning_path can make you one.")
+        raise await _no_path(learner)
     shown = _shown(path, await _titles(learner, path.recommendations), _done(path))
     return said(_words(shown), shown)
 
@@ -104,7 +104,7 @@ async def get_learning_path(ctx: Ctx) -> Annotated[CallToolResult, LearningPath]
         "Use this when the learner asks for a new personal path. Needs two quizzes; counts as one of the month's paths."
     ),
     invoking="Thinking about your next steps",
-    invoked="Your new learning path",
+    invoked="Your learning path",
     writes=True,
     counts_again=True,
     widget="path",
@@ -119,6 +119,7 @@ async def create_learning_path(
     now = utc_now()
     if newest is not None and now - newest.generated_at < REPEATED_WITHIN:
         shown = _shown(newest, await _titles(learner, newest.recommendations), _done(newest))
+        shown = shown.model_copy(update={"note": MADE_BEFORE})
         return said(_words(shown), shown)
     path = await followed(
         ctx,
@@ -151,7 +152,7 @@ async def complete_recommendation(
     learner = learner_of(ctx)
     path = await _newest(learner)
     if path is None:
-        raise NothingThere("There is no learning path to tick a step off. create_learning_path can make one.")
+        raise await _no_path(learner)
     step = CompleteRequest(chapter_id=chapter_id, section_id=section_id)
     try:
         address = api_path("v2", "adaptive", "path", str(path.path_id), "complete")
@@ -180,6 +181,13 @@ async def complete_recommendation(
 async def _newest(learner: Learner) -> AdaptivePathWithProgress | None:
     found = await learner.get("/api/v2/adaptive/paths", AdaptivePaths, limit=1)
     return found.paths[0] if found.paths else None
+
+
+async def _no_path(learner: Learner) -> NothingThere:
+    """What is said where there is none, with a next step that this learner can take."""
+    if not await has_graded_work(learner):
+        return NothingThere(NO_GRADED_WORK)
+    return NothingThere("You have no learning path yet. After two quizzes, create_learning_path can make you one.")
 
 
 async def _titles(learner: Learner, steps: list[Recommendation]) -> Titles:
@@ -248,4 +256,4 @@ def _words(path: LearningPath) -> str:
     ]
     head = f"Your learning path ({path.completed_steps} of {counted(len(path.steps), 'step')} done"
     head += "):" if path.status == "active" else f"; {path.status}):"
-    return "\n".join([head, *lines, *([path.reasoning] if path.reasoning else [])])
+    return "\n".join(part for part in (path.note, head, *lines, path.reasoning) if part)

@@ -22,5 +22,5 @@ host.start("path", (path) => {
         { "aria-label": `Read: ${one.section_title}` }), path.status === "active" && !one.done && tick, ticked));
   };
   count();
-  show(h("h1", {}, "Your learning path"), head, path.reasoning && h("p", {}, path.reasoning), h("ol", { class: "plain" }, path.steps.map(step)));
+  show(h("h1", {}, "Your learning path"), path.note && h("p", { class: "box" }, path.note), head, path.reasoning && h("p", {}, path.reasoning), h("ol", { class: "plain" }, path.steps.map(step)));
 });
