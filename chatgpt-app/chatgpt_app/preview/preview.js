@@ -76,8 +76,9 @@ async function page(uri) {
 }
 const say = (words, className) => { const said = node("p", { className }, words); at("chat").append(said); said.scrollIntoView({ block: "nearest" }); return said; };
 
+// Gives the words of the call, for who wants to see them and the answer from their beginning.
 async function call(tool, input) {
-  say(`${tool.name} ${JSON.stringify(input)}`, "asked");
+  const asked = say(`${tool.name} ${JSON.stringify(input)}`, "asked");
   const status = say(`${tool._meta["openai/toolInvocation/invoking"]}…`, "hint");
   try {
     const result = await ask("tools/call", { name: tool.name, arguments: input }, (stage) => { status.textContent = `${stage}…`; });
@@ -93,6 +94,7 @@ async function call(tool, input) {
     status.remove();
     say(error.message, "said wrong");
   }
+  return asked;
 }
 // What a card has told the model, folded below it; the card's newest words replace the earlier ones.
 function knowing() {
@@ -137,7 +139,7 @@ function form(tool) {
     const given = new FormData(made);
     try {
       const input = Object.fromEntries(known.filter(([name]) => given.get(name)).map(([name, schema]) => [name, value(schema, given.get(name))]));
-      call(tool, input);
+      call(tool, input).then((asked) => asked.scrollIntoView({ block: "start" }));
     } catch { say("“answers” should be JSON, for example {\"q1\": \"a\", \"q6\": true}.", "said wrong"); }
   } }, ...fields, node("button", {}, "Call"));
   return node("details", {}, node("summary", {}, `${tool.title} `, node("span", { className: "hint" }, tool.name)), node("p", { className: "hint" }, tool.description), made);

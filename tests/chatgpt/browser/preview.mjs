@@ -55,6 +55,9 @@ await asked.locator("[name=quiz_id]").fill("01-intro-quiz");
 await asked.getByRole("button", { name: "Call" }).click();
 const quiz = await drawn(frames);
 await quiz.waitForSelector("legend");
+await quiz.waitForFunction(() => innerHeight > Math.ceil(document.body.getBoundingClientRect().height)); // the host knows the height
+const landed = await page.evaluate(() => ({ bubble: [...document.querySelectorAll("#chat .asked")].at(-1).getBoundingClientRect().top,
+  card: innerHeight - [...document.querySelectorAll("iframe")].at(-1).getBoundingClientRect().top }));
 await (await quiz.$("input")).focus();
 for (let number = 1; number < 10; number += 1) {
   await (await quiz.$("textarea") ? page.keyboard.type("The examples it learned from have changed.") : page.keyboard.press("Space"));
@@ -71,4 +74,4 @@ await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
 const scrolled = await page.evaluate(() => [scrollY, document.querySelector("section").getBoundingClientRect().top]);
 const cards = await page.$$eval("iframe", (found) => found.map((one) => [one.title, one.getAttribute("sandbox")]));
 await browser.close();
-writeFileSync(seen, JSON.stringify({ title, tools, controls, refusal, scrolled, cards, inView, known, trouble, url: page.url() }));
+writeFileSync(seen, JSON.stringify({ title, tools, controls, refusal, scrolled, cards, inView, landed, known, trouble, url: page.url() }));
