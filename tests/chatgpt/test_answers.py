@@ -35,8 +35,8 @@ def graded(**told: Any) -> Feedback:
     return Feedback(**(parts | told))
 
 
-def words_of(feedback: Feedback) -> list[str]:
-    return answers._words(answers._graded(feedback)).splitlines()
+def words_of(feedback: Feedback, question: str | None = None) -> list[str]:
+    return answers._words(answers._graded(feedback, question)).splitlines()
 
 
 def test_a_grade_that_a_person_looked_at_says_so() -> None:
@@ -47,6 +47,10 @@ def test_a_grade_that_a_person_looked_at_says_so() -> None:
     assert words_of(graded(review=review))[1] == (
         "A person has looked at this grade; it was 4 before. The quote shows it."
     )
+
+
+def test_the_question_stands_on_top_where_it_is_known() -> None:
+    assert words_of(graded(), "Why?")[:2] == ["Question: Why?", "7.5 of 10. A good start."]
 
 
 def test_an_answer_off_the_topic_is_told_the_question_once() -> None:
@@ -68,7 +72,7 @@ class Api:
             return SimpleNamespace(submissions=[])
         if not path.endswith("/questions/04-rag-q1"):
             raise Refused(404, {"code": "QUESTION_NOT_FOUND"})
-        return SimpleNamespace()
+        return SimpleNamespace(question_text="Why?")
 
 
 def context(api: Api) -> Any:

@@ -105,6 +105,13 @@ def test_a_grade_that_a_person_looked_at_says_so(report: dict[str, Any]) -> None
     assert report["review"] == "A person has looked at this grade; it was 4 before. The quote shows it."
 
 
+def test_full_marks_are_not_told_to_get_better(report: dict[str, Any]) -> None:
+    assert report["question"].startswith("A city library")
+    assert "To go further" in report["perfect"]
+    assert report["perfect"][-1] == "Go further with me"
+    assert "What would make it better" not in report["perfect"]
+
+
 def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["calls"] == ["complete_recommendation"]
     assert report["path"]["head"].startswith("1 of ")
@@ -126,6 +133,8 @@ async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path:
     found = json.loads(seen.read_text())
     assert found["title"] == "The course"
     assert found["tools"] == 19  # all but the one that only a widget may call
+    assert 0 <= found["landed"]["bubble"] <= 50, "what was called stands on top"
+    assert found["landed"]["card"] >= 400, "and its card below it"
     assert found["inView"] == [True] * 9, "a question of the quiz"
     assert found["controls"][:2] == [["level", "select-one", False], ["quiz_id", "text", True]]
     assert ["fresh", "checkbox", False] in found["controls"]

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult
 from pydantic import Field, TypeAdapter
 
 from chatgpt_app.auth import Learner
-from chatgpt_app.errors import NothingThere
+from chatgpt_app.errors import NothingThere, Refused
 from chatgpt_app.following import followed
 from chatgpt_app.gateway import api_path
 from chatgpt_app.tooling import Ctx, Shown, counted, course_tool, learner_of, once, said
@@ -80,9 +80,10 @@ class Review(Shown):
 
 
 class GradedAnswer(Shown):
-    """Feedback on an answer; ``score`` from 0 to 10."""
+    """Feedback on an answer; ``score`` from 0 to 10. ``question`` is missing where the course asks it no more."""
 
     question_id: str
+    question: str | None = None
     score: float
     off_topic: bool
     summary: str
@@ -184,7 +185,7 @@ async def submit_answer(
 async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolResult, GradedAnswer]:
     """Feedback on the newest answer to a question."""
     learner = learner_of(ctx)
-    submissions = await _submissions(learner, question_id)
+    submissions, question = await asyncio.gather(_submissions(learner, question_id), _text_of(learner, question_id))
     if not submissions:
         await learner.get(api_path("v2", "assessments", "questions", question_id), Question)  # or there is none
         if not await has_graded_work(learner):
@@ -200,14 +201,22 @@ async def get_feedback(ctx: Ctx, question_id: QuestionId) -> Annotated[CallToolR
     )
     if isinstance(feedback, GradingFailure):
         raise NothingThere(FAILED)
-    shown = _graded(feedback)
+    shown = _graded(feedback, question)
     return said(_words(shown), shown)
 
 
-def _graded(feedback: Feedback) -> GradedAnswer:
+async def _text_of(learner: Learner, question_id: str) -> str | None:
+    try:
+        return (await learner.get(api_path("v2", "assessments", "questions", question_id), Question)).question_text
+    except Refused:
+        return None
+
+
+def _graded(feedback: Feedback, question: str | None) -> GradedAnswer:
     review = feedback.review
     return GradedAnswer(
         question_id=feedback.question_id,
+        question=question,
         score=feedback.quality_score,
         off_topic=feedback.off_topic,
         summary=feedback.detailed_feedback,
@@ -240,7 +249,8 @@ async def _submissions(learner: Learner, question_id: str) -> list[Submission]:
 
 
 def _words(graded: GradedAnswer) -> str:
-    lines = [f"{graded.score:g} of 10. {graded.summary}"]
+    lines = [f"Question: {graded.question}"] if graded.question else []
+    lines.append(f"{graded.score:g} of 10. {graded.summary}")
     if graded.review:
         was = graded.review.original_score
         before = f"; it was {was:g} before" if was != graded.score else ""

@@ -119,6 +119,9 @@ report.alerts = { foreign, refused: await (await page.frames()[1].waitForSelecto
 const { result } = widgets.feedback;
 const review = { original_score: 4, note: "The quote shows it." };
 widgets.reviewed = { ...widgets.feedback, result: { ...result, structuredContent: { ...result.structuredContent, review } } };
+report.question = await (await draw("feedback", "light", 375)).textContent("main > p:first-child");
+widgets.perfect = { ...widgets.feedback, result: { ...result, structuredContent: { ...result.structuredContent, score: 10, improvements: ["A thought."] } } };
+report.perfect = await (await draw("perfect", "light", 375)).$$eval("h2, button", (found) => found.map((one) => one.textContent));
 report.review = await (await draw("reviewed", "light", 375)).textContent("p.box");
 
 calls.length = 0;
