@@ -100,6 +100,7 @@ class Child:
         if self._restarts and now - self._restarts[-1] < 2 ** len(self._restarts):
             return False
         self._restarts.append(now)
+        self._end_group()  # what it has started itself may hold its port still
         self.start()
         return True
 
@@ -112,17 +113,20 @@ class Child:
             self.process.send_signal(self.program.stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(self.program.stop_seconds)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self._end_group()
         self.process.wait()
 
     def kill(self) -> None:
         """End it at once, with its group, as a crash would."""
         self.stopping = True
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            self._end_group()
             self.process.wait()
+
+    def _end_group(self) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def last_words(self) -> str:
         """The end of the log, for an error message."""

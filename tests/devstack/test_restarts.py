@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from devstack import processes
 from devstack import stack as stack_module
 from devstack.plan import CannotStart
 from devstack.processes import Child, Program
+from devstack.roster import birth_of
 from devstack.stack import Stack
 from tests.conftest import ROOT, free_plan
 
@@ -56,6 +58,27 @@ def test_one_that_cannot_stay_up_does_not_end_the_rest(stack: Stack, monkeypatch
     stack.watch(stop)
     assert said[7].startswith("  core ended by itself and is started again")
     stack.stop()
+
+
+def test_what_a_killed_one_had_started_itself_ends_before_it_is_started_again(stack: Stack) -> None:
+    """It would hold the port on which the new one is to listen."""
+    sleep = "import time; time.sleep(60)"
+    parent = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {sleep!r}]).pid, flush=True)"
+    program = Program("core", [sys.executable, "-c", parent], dict(os.environ), ROOT, lambda: True, restart=True)
+    child = stack.run(program)
+    assert child.process is not None
+    assert child.process.wait(20) == 0
+    orphan = int(child.log.read_text())
+    assert birth_of(orphan)
+    try:
+        assert child.start_again(0)
+        deadline = time.monotonic() + 20
+        while birth_of(orphan):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        child.process.wait(20)
+        stack.stop()
 
 
 def test_without_postgresql_or_nginx_the_stack_ends_and_says_why(stack: Stack) -> None:
