@@ -18,36 +18,43 @@ KILLED_SECONDS = 10.0  # as long as a SIGKILL may take to be seen
 
 @dataclass(frozen=True)
 class Listed:
-    """A process of a stack. Its pid and its birth together name it for good."""
+    """A process of a stack, the first of a group of its own. Its pid and its birth together name it."""
 
     name: str
     pid: int
     birth: str | None
     stop_signal: int
     stop_seconds: float
+    boot: str | None = None
 
     @property
     def runs(self) -> bool:
         """Whether it still does; a pid that has become another process does not count."""
         return self.birth is not None and birth_of(self.pid) == self.birth
 
+    @property
+    def is_left(self) -> bool:
+        """Whether it, or what it has started itself, still runs."""
+        if self.runs or self.birth is None or self.boot != _boot() or birth_of(self.pid):
+            return self.runs
+        # The system gives no new process a pid that still names a group: who is in this one belongs to it.
+        groups = (_facts(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+        return any(int(facts[1]) == self.pid and int(facts[18]) >= int(self.birth) for facts in groups if facts)
+
     def end(self) -> None:
-        """Ask it to end, wait, and end its whole group when it does not."""
-        for send, sent, seconds in (
-            (os.kill, self.stop_signal, self.stop_seconds),
-            (os.killpg, signal.SIGKILL, KILLED_SECONDS),
-        ):
-            with suppress(ProcessLookupError):
-                send(self.pid, sent)
-            deadline = time.monotonic() + seconds
-            while self.runs and time.monotonic() < deadline:
-                time.sleep(POLL_SECONDS)
+        """Ask it to end, wait, and end its whole group."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, self.stop_signal)
+        _wait_while(lambda: self.runs, self.stop_seconds)
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        _wait_while(lambda: self.is_left, KILLED_SECONDS)
 
 
 def write_down(plan: Plan, children: Iterable[Child]) -> None:
     """List the children that have been started, in place of what was listed before."""
     listed = [
-        Listed(program.name, process.pid, birth_of(process.pid), program.stop_signal, program.stop_seconds)
+        Listed(program.name, process.pid, birth_of(process.pid), program.stop_signal, program.stop_seconds, _boot())
         for program, process in ((child.program, child.process) for child in children)
         if process is not None
     ]
@@ -72,7 +79,7 @@ def end_leftovers(plan: Plan, say: Callable[[str], None]) -> bool:
 
     For whoever holds the stack's lock.
     """
-    left = [process for process in reversed(listed(plan)) if process.runs]
+    left = [process for process in reversed(listed(plan)) if process.is_left]
     for process in sorted(left, key=lambda process: process.name == "PostgreSQL"):
         say(f"  ending {process.name}, left over from a start that was killed")
         process.end()
@@ -82,11 +89,28 @@ def end_leftovers(plan: Plan, say: Callable[[str], None]) -> bool:
 
 def birth_of(pid: int) -> str | None:
     """When a process began, in the kernel's ticks. None if it has ended, whether or not its parent has noticed."""
+    facts = _facts(pid)
+    return facts[18] if facts else None
+
+
+def _wait_while(still: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while still() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
+def _facts(pid: int) -> list[str] | None:
+    """What the kernel says of a process, from its parent's pid on; None if it has ended."""
     try:
         state, *facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return None if state in "ZX" else facts[18]
+    return None if state in "ZX" else facts
+
+
+def _boot() -> str:
+    """Which start of the machine this is: births count from it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _file(plan: Plan) -> Path:

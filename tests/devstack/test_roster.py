@@ -15,7 +15,7 @@ import typer
 from devstack import commands
 from devstack.plan import Plan
 from devstack.processes import Child, Program
-from devstack.roster import end_leftovers, listed, write_down
+from devstack.roster import birth_of, end_leftovers, listed, write_down
 from tests.conftest import ROOT, free_plan
 
 SLEEP = "import time; time.sleep(60)"
@@ -80,15 +80,35 @@ def test_postgresql_is_ended_last_and_by_its_fast_shutdown(plan: Plan, children:
     assert not end_leftovers(plan, said.append)
 
 
-def test_what_a_leftover_has_started_itself_ends_with_it(plan: Plan, children: list[Child]) -> None:
+@pytest.mark.parametrize("first_is_killed", [False, True])
+def test_what_a_leftover_has_started_itself_ends_with_it(
+    plan: Plan, children: list[Child], *, first_is_killed: bool
+) -> None:
     parent = begin(plan, children, "core", PARENT)
     of_its_group = int(wait_for(parent.log))
     write_down(plan, children)
+    if first_is_killed:
+        kill_alone(parent)
     assert end_leftovers(plan, print)
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{of_its_group}/stat").exists() and " Z " not in Path(f"/proc/{of_its_group}/stat").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert birth_of(of_its_group) is None
+
+
+def test_a_group_of_before_the_machine_was_started_again_is_left_alone(plan: Plan, children: list[Child]) -> None:
+    parent = begin(plan, children, "core", PARENT)
+    stranger = int(wait_for(parent.log))
+    write_down(plan, children)
+    record = plan.state / "pids.json"
+    record.write_text(json.dumps([{**entry, "boot": "another"} for entry in json.loads(record.read_text())]))
+    kill_alone(parent)
+    assert not end_leftovers(plan, print)
+    assert birth_of(stranger)
+
+
+def kill_alone(child: Child) -> None:
+    """End a process without its group."""
+    assert child.process is not None
+    child.process.kill()
+    child.process.wait(20)
 
 
 def test_a_pid_that_is_another_process_by_now_is_left_alone(plan: Plan, children: list[Child]) -> None:
