@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,10 @@ class Postgres:
         return cls(plan, package / PROGRAMS, home / DATA, account)
 
     def initialise(self) -> None:
-        """Make the data folder, or check that the one there is ours and of this version."""
+        """Make the data folder, whole or not at all, or check that the one there is ours and of this version."""
+        for left in self.data.parent.glob(f"{self.data.name}.new-*"):  # by a start that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        (self.data.parent / f"{self.data.name}.password").unlink(missing_ok=True)  # by one of an earlier version
         version_file = self.data / "PG_VERSION"
         if version_file.exists():
             found = version_file.read_text().strip()
@@ -60,26 +64,23 @@ class Postgres:
             return
         if self.data.exists() and any(self.data.iterdir()):
             raise CannotStart(f"{self.data} is not empty and holds no database: look at it, then make clean.")
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        password_file = self.data.parent / f"{self.data.name}.password"
-        password_file.write_text(self.plan.secrets["postgres_password"])
-        password_file.chmod(0o600)
-        if self.account:
-            shutil.chown(self.data, self.account)
-            shutil.chown(password_file, self.account)
-        command: Command = [
-            self.bin / "initdb",
-            "-D",
-            self.data,
-            "-U",
-            SUPERUSER,
-            f"--pwfile={password_file}",
-            *INITDB_OPTIONS,
-        ]
+        # A name of its own: the initdb of a start that was killed may still write to the one before.
+        fresh = Path(tempfile.mkdtemp(prefix=f"{self.data.name}.new-", dir=self.data.parent))
         try:
-            run_once("initdb", command, environment=MINIMAL_ENVIRONMENT, folder=Path("/"), account=self.account)
+            self._initdb(fresh / "data", fresh / "password").rename(self.data)
         finally:
-            password_file.unlink()
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _initdb(self, data: Path, password_file: Path) -> Path:
+        password_file.touch(mode=0o600)
+        password_file.write_text(self.plan.secrets["postgres_password"])
+        if self.account:
+            shutil.chown(password_file, self.account)
+            shutil.chown(data.parent, self.account)
+        login = ["-U", SUPERUSER, f"--pwfile={password_file}"]
+        command: Command = [self.bin / "initdb", "-D", data, *login, *INITDB_OPTIONS]
+        run_once("initdb", command, environment=MINIMAL_ENVIRONMENT, folder=Path("/"), account=self.account)
+        return data
 
     def program(self) -> Program:
         """The server itself; SIGINT is its fast shutdown."""

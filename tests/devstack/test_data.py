@@ -1,6 +1,7 @@
 """The data of a stack: found again wherever they are, and filled anew where they are not what they were."""
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.demo import ACCOUNTS
+from devstack import postgres
 from devstack.filled import mark, marked_revision
 from devstack.places import home_of_data, private_home, private_home_path, readable_copy
 from devstack.plan import CannotStart, make_plan
@@ -81,6 +83,29 @@ def test_programs_are_copied_whole_and_for_their_user_to_read_whatever_the_umask
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (outside, copied, *copied.rglob("*"))}
     found = [modes[name] for name in (outside.name, "programs-1", "package", "bin", "initdb", "share")]
     assert found == [0o711, 0o755, 0o755, 0o755, 0o755, 0o644]
+
+
+def test_a_start_that_is_killed_while_it_makes_the_database_leaves_nothing_in_the_way(
+    servers: Servers, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert servers.stack.postgres is not None
+    made = replace(servers.stack.postgres, data=state / "postgres")
+
+    def killed(_name: str, command: list[str | Path], **_told: object) -> str:
+        half = Path(command[command.index("-D") + 1])
+        half.mkdir(exist_ok=True)
+        (half / "PG_VERSION").write_text("18")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres, "run_once", killed)
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # nothing is cleared up after a SIGKILL
+        with pytest.raises(KeyboardInterrupt):
+            made.initialise()
+    assert list(state.iterdir())
+    made.initialise()
+    assert (state / "postgres" / "global" / "pg_control").exists()
+    assert [path.name for path in state.iterdir()] == ["postgres"]
 
 
 def test_the_mark_goes_with_the_data_and_with_the_code(tmp_path: Path) -> None:
