@@ -35,6 +35,7 @@ HEALTH = {
 }
 READ_AT_START = "Settings are read at the start: make down and make up take new ones."
 NOTHING_RUNS = "Nothing is running: make up starts it."
+LEFT_OVER = "What is left of a start that was killed runs still: make down ends it."
 STARTING = "It is still starting: make status shows when it is ready, make down stops it."
 
 
@@ -157,7 +158,7 @@ def running_plan() -> Plan:
     plan = make_plan(ROOT)
     state = background.running(plan)
     if state is None:
-        raise CannotStart(NOTHING_RUNS)
+        raise CannotStart(_nothing_runs(plan))
     if not state.ready:
         raise CannotStart(STARTING)
     return make_plan(ROOT, port=state.port)
@@ -259,8 +260,13 @@ def _plan_for_commands(arguments: Sequence[str] = ()) -> Plan:
         if not ONLY_THE_BUCKET.isdisjoint(arguments):
             lacking = plan.own_s3 and plan.content_directory is None
         if lacking and NO_SERVER.isdisjoint(arguments):
-            raise CannotStart(NOTHING_RUNS)
+            raise CannotStart(_nothing_runs(plan))
         return plan
+
+
+def _nothing_runs(plan: Plan) -> str:
+    """What to say where nobody holds the lock."""
+    return LEFT_OVER if any(process.is_left for process in listed(plan)) else NOTHING_RUNS
 
 
 def _become(room: str, arguments: list[str]) -> None:

@@ -152,3 +152,16 @@ def test_status_names_what_does_not_run(
     told = capsys.readouterr()
     assert re.search(r"Valkey +running\n +grading worker +NOT RUNNING\n", told.out)
     assert told.err.startswith("Not everything runs; the logs are in ")
+
+
+def test_status_says_what_a_killed_stack_has_left_running(
+    plan: Plan, children: list[Child], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    child = begin(plan, children, "core", SLEEP)
+    write_down(plan, children)
+    monkeypatch.setattr(commands, "make_plan", lambda _root: plan)
+    for said in (commands.LEFT_OVER, commands.NOTHING_RUNS):
+        with pytest.raises(typer.Exit):
+            commands.status()
+        assert capsys.readouterr().err == f"{said}\n"
+        child.kill()
