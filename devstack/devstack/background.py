@@ -36,7 +36,11 @@ def only_one(plan: Plan, held: int | None = None) -> Iterator[int]:
 
     ``held`` is the descriptor that the process which started us has handed over, with the lock on it.
     """
-    with (plan.state / "lock").open("w") if held is None else os.fdopen(held, "w") as lock:
+    file = plan.state / "lock"
+    if held is None:
+        file.touch(mode=0o600)
+        file.chmod(0o600)  # whoever may read a file may lock it
+    with file.open("w") if held is None else os.fdopen(held, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -59,6 +59,12 @@ def test_a_second_start_of_the_same_folder_is_refused(plan: Plan) -> None:
         pass
 
 
+def test_nobody_else_may_hold_the_lock(plan: Plan) -> None:
+    (plan.state / "lock").touch(mode=0o644)  # of an earlier version
+    with background.only_one(plan):
+        assert (plan.state / "lock").stat().st_mode & 0o077 == 0
+
+
 def test_a_pid_of_somebody_else_does_not_count_as_running(plan: Plan) -> None:
     ours = background.Running(os.getpid(), birth_of(os.getpid()), 8000, ready=True)
     note = plan.state / "running.json"
