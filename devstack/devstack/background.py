@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from devstack.files import write_whole
-from devstack.plan import CannotStart, Plan
+from devstack.plan import CannotStart, Plan, given_settings
 from devstack.roster import birth_of
 
 UP_SECONDS = 120
@@ -22,12 +22,16 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Running:
-    """Who holds the stack's lock and since when it lives, the gateway's port, and whether requests are answered yet."""
+    """Who holds the stack's lock and since when it lives, the gateway's port, and whether requests are answered yet.
+
+    The settings are those that it was started with.
+    """
 
     pid: int
     birth: str | None
     port: int
     ready: bool
+    settings: Mapping[str, str] | None = None
 
 
 @contextmanager
@@ -49,10 +53,12 @@ def only_one(plan: Plan, held: int | None = None) -> Iterator[int]:
         yield lock.fileno()
 
 
-def record(plan: Plan, *, ready: bool) -> None:
-    """Write down that this process holds the lock, for whoever finds it held."""
+def record(plan: Plan, *, ready: bool, ended: bool = False) -> None:
+    """Write down that this process holds the lock, for whoever finds it held; once all has ended, no settings."""
     pid = os.getpid()
-    write_whole(_record_file(plan), json.dumps(asdict(Running(pid, birth_of(pid), plan.ports.gateway, ready))))
+    settings = None if ended else given_settings(plan)
+    told = Running(pid, birth_of(pid), plan.ports.gateway, ready, settings)
+    write_whole(_record_file(plan), json.dumps(asdict(told)))
 
 
 def running(plan: Plan) -> Running | None:

@@ -98,6 +98,7 @@ def serve(plan: Plan, lock: int | None = None) -> None:
         finally:
             typer.echo("Stopping.")
             stack.stop()
+            background.record(plan, ready=False, ended=True)
 
 
 def _first_or_hard(stop: threading.Event) -> None:
@@ -161,7 +162,7 @@ def running_plan() -> Plan:
         raise CannotStart(_nothing_runs(plan))
     if not state.ready:
         raise CannotStart(STARTING)
-    return make_plan(ROOT, port=state.port)
+    return make_plan(ROOT, port=state.port, started_with=state.settings)
 
 
 @app.command()
@@ -184,7 +185,7 @@ def status() -> None:
         well = [(process.name, *standing(plan, process)) for process in listed(plan)]
         for name, is_well, word in well:
             typer.echo(f"  {name:<16} {word if is_well else 'NOT ' + word.upper()}")
-        if plan.simulated_model != any(name == "model simulator" for name, _, _ in well):
+        if make_plan(ROOT).simulated_model != any(name == "model simulator" for name, _, _ in well):
             typer.echo(f"  ANTHROPIC_API_KEY is not what it was. {READ_AT_START}")
         typer.echo(table(plan))
         if not all(is_well for _, is_well, _ in well):
@@ -255,7 +256,7 @@ def _plan_for_commands(arguments: Sequence[str] = ()) -> Plan:
     with one_clear_line():
         plan = make_plan(ROOT)
         if state := background.running(plan):
-            return make_plan(ROOT, port=state.port)
+            return make_plan(ROOT, port=state.port, started_with=state.settings)
         lacking = plan.own_postgres
         if not ONLY_THE_BUCKET.isdisjoint(arguments):
             lacking = plan.own_s3 and plan.content_directory is None

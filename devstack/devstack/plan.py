@@ -187,6 +187,14 @@ def read_env_file(path: Path) -> dict[str, str]:
     return found
 
 
+def given_settings(plan: Plan) -> dict[str, str]:
+    """The settings that a start was given, of those that `.env.example` names."""
+    example = plan.root / ".env.example"
+    lines = example.read_text(encoding="utf-8").splitlines() if example.is_file() else []
+    names = {line.removeprefix("#").partition("=")[0] for line in lines}
+    return {name: value for name, value in plan.settings.items() if name in names}
+
+
 def _kept_secrets(path: Path) -> dict[str, str]:
     """Passwords and keys of this stack, made once and kept where only their owner reads them."""
     names = ["postgres_password", "owner_password", "core_password", "intelligence_password"]
@@ -212,12 +220,18 @@ def make_plan(
     port: int | None = None,
     state: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    started_with: Mapping[str, str] | None = None,
     reload: bool = False,
     workers: int | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Decide everything from the environment (by default this process's, over `.env`); raises CannotStart."""
-    settings = environment if environment is not None else {**read_env_file(root / ".env"), **os.environ}
+    """Decide everything from the environment (by default this process's, over `.env`); raises CannotStart.
+
+    For a stack that runs, the settings that it was ``started_with`` stand in for `.env`.
+    """
+    settings = environment
+    if settings is None:
+        settings = {**(read_env_file(root / ".env") if started_with is None else started_with), **os.environ}
     if port is None:
         port = _number(settings, "PORT", 8000)
     if not 0 < port <= HIGHEST_BASE_PORT:

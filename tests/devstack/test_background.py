@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import background
+from devstack import background, commands
 from devstack.plan import CannotStart, Plan, make_plan
 from devstack.processes import Program
 from devstack.roster import birth_of
@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 STACK = """
 import sys, time
 from pathlib import Path
-from devstack import background
+from devstack import background, commands
 from devstack.plan import make_plan
 plan = make_plan(Path(sys.argv[1]), state=Path(sys.argv[1]), environment={})
 with background.only_one(plan, int(sys.argv[-1])):
@@ -77,6 +77,27 @@ def test_a_pid_of_somebody_else_does_not_count_as_running(plan: Plan) -> None:
         )  # of a stack that was killed; its pid is another process now
         assert background.running(plan) is None
         assert not background.stop(plan)
+
+
+def test_the_settings_of_a_start_are_known_in_another_shell_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env.example").write_text("# for the tests\n#DATABASE_URL=\nREDIS_URL=\n")
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    given = {"DATABASE_URL": "postgresql://me:secret@db.example/courses", "AWS_SECRET_ACCESS_KEY": "of-another"}
+    started = make_plan(tmp_path, environment=given, port=8123)
+    (tmp_path / ".env").write_text("REDIS_URL=redis://of-a-later-start\n")
+    with background.only_one(started):
+        background.record(started, ready=True)
+        found = commands.running_plan()
+        assert (found.database_url, found.own_redis, found.ports.gateway) == (given["DATABASE_URL"], True, 8123)
+        record = started.state / "running.json"
+        assert record.stat().st_mode & 0o077 == 0
+        assert "of-another" not in record.read_text()
+        background.record(started, ready=False, ended=True)
+        assert "secret" not in record.read_text()
 
 
 def test_a_start_that_takes_too_long_is_stopped_and_says_why(plan: Plan) -> None:

@@ -144,6 +144,7 @@ def test_status_names_what_does_not_run(
     begin(plan, children, "grading worker", SLEEP)
     write_down(plan, children)
     monkeypatch.setattr(commands, "running_plan", lambda: plan)
+    monkeypatch.setattr(commands, "make_plan", lambda _root: plan)
     commands.status()
     assert "NOT" not in capsys.readouterr().out
     children[1].kill()
