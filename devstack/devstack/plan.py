@@ -178,7 +178,11 @@ def read_env_file(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors begin a file with a mark
+    except ValueError:
+        raise CannotStart(f"{path} should be text in UTF-8: save it as that.") from None
+    for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
             value = value.strip()
@@ -199,7 +203,12 @@ def _kept_secrets(path: Path) -> dict[str, str]:
     """Passwords and keys of this stack, made once and kept where only their owner reads them."""
     names = ["postgres_password", "owner_password", "core_password", "intelligence_password"]
     names += ["jwt_secret_key", "core_service_token", "s3_access_key", "s3_secret_key", "redis_password"]
-    kept = json.loads(path.read_text() or "{}") if path.is_file() else {}
+    try:
+        kept = dict(json.loads(path.read_text() or "{}")) if path.is_file() else {}
+    except (ValueError, TypeError):
+        raise CannotStart(
+            f"{path} is damaged: put a good one back. Without it the data cannot be opened: remove it, then make clean."
+        ) from None
     missing = [name for name in names if name not in kept]
     if missing:
         kept |= {name: secrets.token_urlsafe(32) for name in missing}
@@ -238,6 +247,8 @@ def make_plan(
         raise CannotStart(f"PORT {port} is out of range: choose one from 1 to {HIGHEST_BASE_PORT}.")
     if (database := settings.get("DATABASE_URL")) and not database.startswith(("postgresql://", "postgres://")):
         raise CannotStart("DATABASE_URL should look like postgresql://user:password@host:5432/name.")
+    if (redis := settings.get("REDIS_URL")) and not redis.startswith(("redis://", "rediss://", "unix://")):
+        raise CannotStart("REDIS_URL should look like redis://:password@host:6379/0.")
     if workers is None:
         workers = _number(settings, "WORKERS", 1)
     state = state or root / ".local"

@@ -40,10 +40,39 @@ def test_no_two_ports_of_a_block_are_the_same() -> None:
     assert ports["the gateway"] == 8000
 
 
-@pytest.mark.parametrize(("given", "said"), [("eight", "PORT should be a number"), ("60000", "out of range")])
-def test_a_wrong_port_is_said_plainly(tmp_path: Path, given: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("PORT", "eight", "PORT should be a number"),
+        ("PORT", "60000", "out of range"),
+        ("DATABASE_URL", "localhost:5432", "DATABASE_URL should look like postgresql://"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL should look like redis://"),
+    ],
+)
+def test_a_wrong_setting_is_said_plainly(tmp_path: Path, name: str, given: str, said: str) -> None:
     with pytest.raises(CannotStart, match=said):
-        make_plan(ROOT, state=tmp_path, environment={"PORT": given})
+        make_plan(ROOT, state=tmp_path, environment={name: given})
+
+
+@pytest.mark.parametrize("damaged", [".env", ".local/secrets.json"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / ".local").mkdir()
+    (tmp_path / damaged).write_bytes("PUBLISHER_NAME=Zoë".encode("latin-1"))
+    with pytest.raises(CannotStart, match=damaged):
+        make_plan(tmp_path)
+
+
+@pytest.mark.parametrize("damaged", ['{"owner_password": "', "[1]", "7"])
+def test_damaged_secrets_are_not_replaced(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "secrets.json").write_text(damaged)
+    with pytest.raises(CannotStart, match="is damaged"):
+        make_plan(ROOT, state=tmp_path, environment={})
+    assert (tmp_path / "secrets.json").read_text() == damaged
+
+
+def test_an_env_file_may_begin_with_the_mark_of_an_editor(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8123\n", encoding="utf-8-sig")
+    assert read_env_file(tmp_path / ".env") == {"PORT": "8123"}
 
 
 def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
