@@ -82,7 +82,7 @@ def start(plan: Plan, command: Sequence[str], *, seconds: float = UP_SECONDS) ->
     The lock is handed to it as `--lock DESCRIPTOR`, so that it is held all the time. On CannotStart and on an
     interruption nothing is left running.
     """
-    log = plan.state / "logs" / "stack.log"
+    log = log_file(plan)
     with only_one(plan) as lock:
         record(plan, ready=False)
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the table with its passwords
@@ -139,6 +139,11 @@ def stop(plan: Plan) -> bool:
             raise CannotStart(f"It has not stopped after {STOP_SECONDS} s; its pid is {found.pid}.")
         time.sleep(POLL_SECONDS)
     return True
+
+
+def log_file(plan: Plan) -> Path:
+    """What the last stack that was started in the background has said, also why it ended."""
+    return plan.state / "logs" / "stack.log"
 
 
 def _record_file(plan: Plan) -> Path:

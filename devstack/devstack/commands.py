@@ -267,7 +267,10 @@ def _plan_for_commands(arguments: Sequence[str] = ()) -> Plan:
 
 def _nothing_runs(plan: Plan) -> str:
     """What to say where nobody holds the lock."""
-    return LEFT_OVER if any(process.is_left for process in listed(plan)) else NOTHING_RUNS
+    if any(process.is_left for process in listed(plan)):
+        return LEFT_OVER
+    log = background.log_file(plan)
+    return f"{NOTHING_RUNS} What the last one said is in {log}." if log.exists() else NOTHING_RUNS
 
 
 def _become(room: str, arguments: list[str]) -> None:

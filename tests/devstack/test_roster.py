@@ -155,13 +155,15 @@ def test_status_names_what_does_not_run(
     assert told.err.startswith("Not everything runs; the logs are in ")
 
 
-def test_status_says_what_a_killed_stack_has_left_running(
+def test_status_says_what_a_killed_stack_has_left_running_and_otherwise_where_its_log_is(
     plan: Plan, children: list[Child], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     child = begin(plan, children, "core", SLEEP)
     write_down(plan, children)
     monkeypatch.setattr(commands, "make_plan", lambda _root: plan)
-    for said in (commands.LEFT_OVER, commands.NOTHING_RUNS):
+    log = plan.state / "logs" / "stack.log"
+    log.touch()
+    for said in (commands.LEFT_OVER, f"{commands.NOTHING_RUNS} What the last one said is in {log}."):
         with pytest.raises(typer.Exit):
             commands.status()
         assert capsys.readouterr().err == f"{said}\n"
