@@ -26,7 +26,7 @@ class Api:
     """An answer that is being graded, and cannot be in the end."""
 
     async def get(self, *_: Any, **__: Any) -> Any:
-        return SimpleNamespace(submissions=[SimpleNamespace(submission_id="1")])
+        return SimpleNamespace(submissions=[SimpleNamespace(submission_id="1")], question_text="Why?")
 
     async def follow(self, *_: Any, **__: Any) -> AsyncIterator[tuple[str, bytes]]:
         for stage in ("queued", "analysing"):
