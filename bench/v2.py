@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from bench.v2_measures import SIMULATED_SECONDS, Crowd, Latency, Throughput, crowd, latency, throughput
+from bench.v2_measures import SIMULATED_SECONDS, SUBMIT, WRITTEN, Crowd, Latency, Throughput, crowd, latency, throughput
 from bench.v2_stage import ask_provider, prepared_provider, record_exchange, system
 from tests.live import Live, Student
 
@@ -36,8 +36,14 @@ def main() -> int:
 
 
 def hundred_at_once(live: Live, gateway: str, students: Sequence[Student]) -> Crowd:
-    """All of them against the model simulator, which takes its time."""
+    """All of them against the model simulator, which takes its time.
+
+    The services were started again to ask it: one student goes first, so that none of the hundred waits for a start.
+    """
     ask_provider(live, None)
+    first = live.learner()
+    assert first.new_path().is_success
+    first.graded(first.post(SUBMIT, WRITTEN).json()["submission_id"])
     live.simulate(mode="latency", latency_ms=round(SIMULATED_SECONDS * 1000))
     return uvloop.run(crowd(live, gateway, students))
 
@@ -51,11 +57,13 @@ def report(alone: Latency, flood: Throughput, rush: Crowd) -> int:
         ("paths a second, one worker", f"{flood.paths:.0f}", ">= 120", flood.paths >= 120),
         (f"{STUDENTS} at once, path p95", f"{rush.paths.p95:.2f} s", "< 5 s", rush.paths.p95 < 5),
         (f"{STUDENTS} at once, grade p95", f"{rush.grades.p95:.2f} s", "< 10 s", rush.grades.p95 < 10),
-        (f"{STUDENTS} at once, errors", f"{rush.errors}", "0", rush.errors == 0),
+        (f"{STUDENTS} at once, errors", f"{rush.errors.total()}", "0", not rush.errors),
     ]
     print(f"\n{'v2':<32}{'measured':>12}  {'target':<10}")
     for name, measured, target, met in lines:
         print(f"{name:<32}{measured:>12}  {target:<10}{'met' if met else 'MISSED'}")
+    for error, count in rush.errors.items():
+        print(f"  {count} x {error}")
     print("\nyardstick: the same call by the provider's SDK alone, in the same run")
     for name, times in (("SDK alone", alone.direct), ("path POST through the gateway", alone.path)):
         print(f"  {name:<30} p50 {times.p50 * 1000:6.1f} ms   p99 {times.p99 * 1000:6.1f} ms")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,8 @@ from bench.v2_stage import Exchange
 from tests.live import GOOD_ANSWER, Live, Student
 
 PATH = "/api/v2/adaptive/path"
+SUBMIT = "/api/v2/assessments/submit"
+WRITTEN = {"question_id": "04-rag-q1", "answer_text": GOOD_ANSWER}
 SIMULATED_SECONDS = 1.0
 
 
@@ -58,11 +61,11 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Crowd:
-    """What a hundred students at once waited for, and how many were told an error."""
+    """What a hundred students at once waited for, and the errors they were told, each with how often."""
 
     paths: Times
     grades: Times
-    errors: int
+    errors: Counter[str]
 
 
 async def latency(gateway: str, provider: str, exchange: Exchange, student: Student, *, times: int) -> Latency:
@@ -98,9 +101,11 @@ async def crowd(live: Live, gateway: str, students: Sequence[Student]) -> Crowd:
         submitted = [submit(http, student) for student in students]
         results = await asyncio.gather(*asked, *submitted, return_exceptions=True)
     waited = [result for result in results[: len(students)] if isinstance(result, float)]
-    errors = sum(isinstance(result, BaseException) for result in results)
+    errors = Counter(str(result) for result in results if isinstance(result, BaseException))
     grades = await graded(live, began, len(students))
-    return Crowd(Times(waited), Times(grades), errors + len(students) - len(grades))
+    if len(grades) < len(students):
+        errors["no grade"] = len(students) - len(grades)
+    return Crowd(Times(waited), Times(grades), errors)
 
 
 async def graded(live: Live, began: str, expected: int) -> list[float]:
@@ -146,14 +151,15 @@ async def make_path(http: aiohttp.ClientSession, student: Student) -> None:
 
 async def submit(http: aiohttp.ClientSession, student: Student) -> None:
     """An answer into the queue; raises unless it is taken."""
-    await post(http, "/api/v2/assessments/submit", student, {"question_id": "04-rag-q1", "answer_text": GOOD_ANSWER})
+    await post(http, SUBMIT, student, WRITTEN)
 
 
 async def post(http: aiohttp.ClientSession, path: str, student: Student, body: dict[str, Any]) -> None:
     """Send it and read the whole answer."""
     async with http.post(path, json=body, headers={"Authorization": f"Bearer {student.token}"}) as answer:
-        answer.raise_for_status()
-        await answer.read()
+        text = await answer.text()
+        if not answer.ok:
+            raise RuntimeError(f"{path} was answered with {answer.status} {text[:200]}")
 
 
 def client(url: str, connections: int) -> aiohttp.ClientSession:

@@ -35,7 +35,12 @@ async def owe(session: AsyncSession, student_id: UUID) -> None:
     The last savepoint must lie before: SQLAlchemy takes its end for a commit.
     """
     action = await (await driver(session)).fetchrow(_OWE, student_id)
-    event.listen(session.sync_session, "after_commit", lambda _: background.start(_tell(*action)), once=True)
+    event.listen(session.sync_session, "after_commit", lambda _: tell(*action), once=True)
+
+
+def tell(action_id: UUID, student_id: UUID, acted_at: datetime) -> None:
+    """Tell core of an action whose row is committed, without waiting for it."""
+    background.start(_tell(action_id, student_id, acted_at))
 
 
 async def run(stop: asyncio.Event, *, every_seconds: float = EVERY_SECONDS) -> None:

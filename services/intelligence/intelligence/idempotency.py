@@ -2,7 +2,8 @@
 
 Two ways: `run_once` claims the key first and commits, for work that takes longer than a transaction may;
 `claim_within` claims it in the transaction of the work. Both give the work a Claim, whose `store` belongs in the work's
-last transaction, so that the effect and the remembered answer are committed together.
+last transaction, so that the effect and the remembered answer are committed together. What one statement does stores
+its answer in it, and `known_answer` gives it to a repetition.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ LONGEST_PAUSE_SECONDS = 0.5
 
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
 Work = Callable[["Claim"], Awaitable[tuple[int, BaseModel]]]
+Replayed = Response  # what a repetition gets: the first request's answer, byte for byte
 
 
 class IdempotencyConflict(ServiceError):
@@ -141,7 +143,7 @@ async def claim_within(
     claimed = await postgres.fetchval(_CLAIM, student_id, key, request_digest, LEASE_SECONDS)
     if claimed is not None:
         return Claim(student_id, key, claimed)
-    answer = _known_answer(await postgres.fetchrow(_FIND, student_id, key), request_digest)
+    answer = known_answer(await postgres.fetchrow(_FIND, student_id, key), request_digest)
     if answer is None:
         raise ClaimLost
     return answer
@@ -174,7 +176,7 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
             known = None if claimed else await postgres.fetchrow(_FIND, student_id, key)
         if claimed is not None:
             return Claim(student_id, key, claimed)
-        answer = _known_answer(known, request_digest)
+        answer = known_answer(known, request_digest)
         if answer is not None:
             return answer
         await asyncio.sleep(pause)
@@ -182,8 +184,9 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
     raise StillWorking
 
 
-def _known_answer(known: asyncpg.Record | None, request_digest: str) -> Response | None:
-    if known is None:
+def known_answer(known: asyncpg.Record | None, request_digest: str) -> Replayed | None:
+    """The answer in the row of a key, if it has one yet; raises IdempotencyConflict if it is another request's row."""
+    if known is None or known["request_digest"] is None:  # the latter by an outer join
         return None
     if known["request_digest"] != request_digest:
         raise IdempotencyConflict

@@ -1,6 +1,9 @@
+import asyncio
+
 import pytest
 
-from core.auth.passwords import Passwords, _common_passwords, what_is_weak
+from core.auth import passwords as module
+from core.auth.passwords import PLACES_A_THREAD, Passwords, TooManyAtOnce, _common_passwords, what_is_weak
 from tests.core.accounts.conftest import House, new_email
 from tests.core.conftest import PASSWORD, sign_in
 
@@ -56,5 +59,39 @@ async def test_how_an_accent_was_typed_makes_no_difference() -> None:
         stored = await passwords.hash("caf\u00e9 au lait")
         assert await passwords.match("cafe\u0301 au lait", stored_hash=stored)
         assert not await passwords.match("cafe au lait", stored_hash=stored)
+    finally:
+        passwords.close()
+
+
+async def test_a_crowd_signs_in_a_few_at_a_time() -> None:
+    passwords = Passwords(1)
+    inside, most = 0, 0
+
+    async def sign_in() -> None:
+        nonlocal inside, most
+        async with passwords.place():
+            inside += 1
+            most = max(most, inside)
+            await passwords.hash("a long enough password")
+            inside -= 1
+
+    try:
+        await asyncio.gather(*(sign_in() for _ in range(10)))
+    finally:
+        passwords.close()
+    assert most == PLACES_A_THREAD
+
+
+async def test_nobody_waits_longer_than_the_gateway_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLACE_SECONDS", 0.05)
+    passwords = Passwords(1)
+    try:
+        async with passwords.place(), passwords.place():
+            with pytest.raises(TooManyAtOnce) as refused:
+                async with passwords.place():
+                    pass
+        assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "5"})
+        async with passwords.place():
+            pass  # whoever gave up has taken no place
     finally:
         passwords.close()

@@ -111,13 +111,36 @@ async def test_thirty_questions_at_once_on_a_quota_of_twenty(world: World) -> No
 CHAPTERS = ["01-intro", "02-llms", "03-prompting", "04-rag", "05-fine-tuning", "06-ai-apps"]
 
 
-async def test_a_refused_quota_leaves_no_submission(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(get_settings(), "premium_assessments_limit", 1)
+TRACES = (
+    "SELECT (SELECT count(*) FROM assessment_submissions) AS submissions, (SELECT count(*) FROM llm_reservations) AS "
+    "reservations, (SELECT count(*) FROM intelligence_idempotency_keys) AS keys"
+)
+
+
+@pytest.mark.parametrize("switch", ["premium_assessments_limit", "enable_llm_assessments"])
+async def test_what_is_refused_leaves_nothing_and_its_key_is_free(
+    world: World, monkeypatch: pytest.MonkeyPatch, switch: str
+) -> None:
     student = await world.student()
-    assert (await student.submit()).status_code == 202
-    refused = await student.submit()
-    assert (refused.status_code, refused.json()["error"]["quota"]["feature"]) == (429, "assessments")
-    assert (await student.get("/assessments/submissions")).json()["pagination"]["total"] == 1
+    before = await world.rows(TRACES)
+    with monkeypatch.context() as patch:
+        patch.setattr(get_settings(), switch, False)  # as a number it is none
+        refused = await student.submit(Idempotency_Key="a key")
+        assert refused.json()["error"]["code"] in ("RATE_LIMIT_EXCEEDED", "FEATURE_DISABLED")
+    assert await world.rows(TRACES) == before
+    assert world.core.heard == [], "what was refused was no learning"
+    assert await student.used("assessments") == 0
+    assert (await student.submit(Idempotency_Key="a key")).status_code == 202
+
+
+async def test_the_last_attempt_is_told_to_every_repetition_and_nobody_finds_the_attempts_used_up(world: World) -> None:
+    student = await world.student()
+    for _ in range(2):
+        assert (await student.submit()).status_code == 202
+    answers = await asyncio.gather(*(student.submit(Idempotency_Key="the third") for _ in range(15)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 14
 
 
 async def test_a_key_submits_once(world: World) -> None:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from redis.asyncio import Redis
@@ -152,6 +153,50 @@ async def test_the_switch_turns_paths_off(world: World, monkeypatch: pytest.Monk
     monkeypatch.setattr(get_settings(), "premium_adaptive_paths_limit", 0)
     used_up = await student.post("/adaptive/path")
     assert (used_up.status_code, used_up.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED"), "503 comes last"
+
+
+async def test_a_path_that_may_not_be_given_again_costs_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    student = await world.student()
+    made = (await student.post("/adaptive/path", Idempotency_Key="first")).json()
+    with monkeypatch.context() as patch:
+        patch.setattr(get_settings(), "enable_adaptive_paths", False)
+        off = await student.post("/adaptive/path", Idempotency_Key="second")
+        assert (off.status_code, off.json()["error"]["code"]) == (503, "FEATURE_DISABLED")
+        patch.setattr(get_settings(), "premium_adaptive_paths_limit", 1)
+        used_up = await student.post("/adaptive/path", Idempotency_Key="second")
+        assert (used_up.status_code, used_up.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert await student.used("adaptive_paths") == 1
+    given = [await student.post("/adaptive/path", Idempotency_Key="second") for _ in range(2)]
+    assert [one.json()["path_id"] for one in given] == [made["path_id"]] * 2
+    assert given[0].text == given[1].text
+    assert await student.used("adaptive_paths") == 2
+
+
+async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_circle(world: World) -> None:
+    student = await world.student()
+    await student.post("/adaptive/path")
+    world.simulator.control(mode="latency", latency_ms=300)
+    asking = asyncio.create_task(student.post("/adaptive/path", {"force_refresh": True}))
+
+    async def calls() -> bool:
+        mine = "SELECT 1 FROM llm_usage_logs WHERE student_id = $1"
+        return len(await world.rows(mine, student.student_id)) == 2
+
+    await eventually(calls, "the model is not asked")
+    core = await asyncpg.connect(world.database.owner_url)
+    try:
+        async with core.transaction():
+            await core.execute("SELECT FROM students WHERE student_id = $1 FOR UPDATE", student.student_id)
+
+            async def waits() -> bool:
+                waiting = "SELECT 1 FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
+                return bool(await world.rows(waiting, core.get_server_pid()))
+
+            await eventually(waits, "the path is not being kept")
+            await core.execute("DELETE FROM students WHERE student_id = $1", student.student_id)
+    finally:
+        await core.close()
+    assert (await asking).status_code == 401
 
 
 @pytest.mark.parametrize("mode", [{"mode": "error", "status": 529}, {"mode": "malformed"}, {"mode": "refusal"}])

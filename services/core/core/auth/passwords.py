@@ -2,12 +2,19 @@
 
 import asyncio
 import unicodedata
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+
+from core.errors import ServiceError
+
+PLACES_A_THREAD = 2  # one is hashed while another is looked up or gets its session
+PLACE_SECONDS = 12  # the gateway waits 15 for the whole answer
 
 _hasher = PasswordHasher(memory_cost=46 * 1024, time_cost=1, parallelism=1)
 
@@ -15,11 +22,38 @@ _hasher = PasswordHasher(memory_cost=46 * 1024, time_cost=1, parallelism=1)
 NOBODYS_HASH = "$argon2id$v=19$m=47104,t=1,p=1$32Kkm/YpQ8CQgDLxSRBe1A$PVbalCFh7z8d+aTjs3o4stsQAbOg3Ym5ktZVWuK/9RQ"
 
 
+class TooManyAtOnce(ServiceError):
+    """Very many people are signing in at this moment. Please try again shortly."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
 class Passwords:
     """Hashes and checks passwords in ``threads`` threads: no more of them at once, the rest wait their turn."""
 
     def __init__(self, threads: int) -> None:
+        self._places = asyncio.Semaphore(PLACES_A_THREAD * threads)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of few places to sign in at: a crowd waits here, where it takes neither time nor connections of others.
+
+        TooManyAtOnce where none becomes free in time.
+        """
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise TooManyAtOnce from error
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def hash(self, password: str) -> str:
         """The hash to store."""

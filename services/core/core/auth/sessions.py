@@ -74,9 +74,14 @@ async def sign_in(desk: Desk, *, credentials: LoginRequest, now: datetime) -> Si
 async def authenticate(desk: Desk, *, credentials: LoginRequest, lifetime: timedelta) -> tuple[Student, UUID]:
     """The account and a new session of it; WrongCredentials as slowly where there is no account.
 
-    Failures are counted by account and by client address: TooManyAttempts. No connection is held while the
-    password is checked.
+    Failures are counted by account and by client address: TooManyAttempts. TooManyAtOnce where nobody gets to it.
     """
+    async with desk.passwords.place():
+        return await _authenticate(desk, credentials=credentials, lifetime=lifetime)
+
+
+async def _authenticate(desk: Desk, *, credentials: LoginRequest, lifetime: timedelta) -> tuple[Student, UUID]:
+    """In two transactions: no connection is held while the password is checked."""
     async with desk.database.transaction() as session:
         student, account = await find_account(session, credentials.email)
         attempts = login_attempts(account, address=desk.address)

@@ -135,7 +135,12 @@ async def estimated_seconds(session: AsyncSession, *, before: datetime | None = 
     waiting = select(func.count()).where(SubmissionRow.grading_status.in_(["pending", "processing"]))
     if before is not None:
         waiting = waiting.where(SubmissionRow.run_after < before)
-    return SECONDS_A_GRADE * (1 + (await session.scalar(waiting) or 0) // GRADED_AT_ONCE)
+    return seconds_behind(await session.scalar(waiting) or 0)
+
+
+def seconds_behind(waiting: int) -> int:
+    """How long until a submission is graded that stands behind so many others."""
+    return SECONDS_A_GRADE * (1 + waiting // GRADED_AT_ONCE)
 
 
 def _feedback(submission: SubmissionRow, row: FeedbackRow) -> Feedback:

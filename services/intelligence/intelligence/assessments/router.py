@@ -7,12 +7,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import idempotency
 from intelligence.assessments import reading, service
 from intelligence.bodies import BoundedRoute
-from intelligence.database import Session, driver, transaction
+from intelligence.database import Session, transaction
 from intelligence.idempotency import IdempotencyKeyHeader
 from intelligence.security import CurrentLearner, PremiumLearner
 from intelligence.streams import (
@@ -61,26 +60,17 @@ async def read_question(question_id: str, learner: CurrentLearner, session: Sess
 async def submit_answer(
     request: Request,
     learner: PremiumLearner,
-    session: Session,
     body: SubmitRequest,
     key: IdempotencyKeyHeader = None,
 ) -> SubmissionReceipt | Response:
     """Queue a written answer for grading; the receipt says where the feedback will be."""
     answer = await service.check_answer(body.question_id, body.answer_text)
-    claim = await idempotency.claim_within(
-        session,
-        key,
-        student_id=learner.student_id,
-        request_digest=idempotency.digest("POST", request.url.path, body),
-    )
-    if isinstance(claim, Response):
-        return claim
-
-    async def remember(session: AsyncSession, receipt: SubmissionReceipt) -> None:
-        await claim.store(await driver(session), 202, receipt)
-
     return await service.submit_answer(
-        session, learner=learner, question_id=body.question_id, answer=answer, remember=remember
+        learner,
+        question_id=body.question_id,
+        answer=answer,
+        key=idempotency.checked(key),
+        request_digest=idempotency.digest("POST", request.url.path, body),
     )
 
 

@@ -1,10 +1,11 @@
 """Open questions, and taking written answers into the queue."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,10 +14,11 @@ from intelligence import activity, content, llm
 from intelligence.assessments import grading, reading
 from intelligence.assessments.gibberish import is_gibberish
 from intelligence.content import LoadedCourse
-from intelligence.database import driver
+from intelligence.database import connection
 from intelligence.errors import ServiceError
+from intelligence.idempotency import Replayed, known_answer
 from intelligence.models import AssessmentFeedback, AssessmentSubmission
-from intelligence.usage.service import reserve
+from intelligence.usage.service import limits_of, raise_refusal
 from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
     MAXIMUM_ATTEMPTS,
@@ -31,8 +33,6 @@ from shared_schemas.course import OpenQuestion
 
 ATTEMPT_INDEX = "uq_assessment_submissions_attempt"
 RACES_LOST_AT_MOST = 20
-
-Remember = Callable[[AsyncSession, SubmissionReceipt], Awaitable[None]]
 
 
 class InvalidAnswerLength(ServiceError):
@@ -134,83 +134,87 @@ async def check_answer(question_id: str, answer_text: str) -> str:
 
 
 async def submit_answer(
-    session: AsyncSession, *, learner: Learner, question_id: str, answer: str, remember: Remember
-) -> SubmissionReceipt:
-    """Queue a checked answer, a learning action, with one attempt and one quota unit taken in the caller's transaction.
+    learner: Learner, *, question_id: str, answer: str, key: str | None, request_digest: str
+) -> SubmissionReceipt | Replayed:
+    """Queue a checked answer, a learning action, with one attempt and one quota unit: all of it or nothing.
 
-    Raises AttemptsExhausted, then what ``reserve`` raises. ``remember`` stores the receipt in the same transaction.
+    A repetition under the same key gets the first one's answer. Raises AttemptsExhausted, then what ``reserve`` raises.
     """
     course = await content.current_course()
     task = grading.assignment(course, question_id, answer)
     worst_case_usd = llm.worst_case_usd(grading.prompt(task))
-    submission, attempts = await _take_attempt(
-        session,
-        student_id=learner.student_id,
-        question=task.question,
-        content_version=course.course.content_version,
-        answer=answer,
-    )
-    receipt = SubmissionReceipt(
-        submission_id=submission.submission_id,
-        student_id=learner.student_id,
-        question_id=question_id,
-        submitted_at=submission.submitted_at,
-        grading_status="pending",
-        attempt_number=submission.attempt_number,
-        attempts_remaining=MAXIMUM_ATTEMPTS - attempts,
-        estimated_completion_seconds=await reading.estimated_seconds(session),
-        feedback_url=reading.feedback_url(submission.submission_id),
-    )
-    await remember(session, receipt)
-    await activity.owe(session, learner.student_id)
-    submission.reservation_id = await reserve(
-        await driver(session),
-        learner=learner,
-        feature="assessment",
-        reference_id=uuid4(),
-        worst_case_usd=worst_case_usd,
-        lease_seconds=None,
-    )
-    return receipt
-
-
-async def _take_attempt(
-    session: AsyncSession, *, student_id: UUID, question: OpenQuestion, content_version: str, answer: str
-) -> tuple[AssessmentSubmission, int]:
-    """The submission stored under the lowest free attempt number, and how many are taken then.
-
-    The unique index settles a race: whoever loses one looks for the next free number.
-    """
     for _ in range(RACES_LOST_AT_MOST):
-        taken = set(
-            await session.scalars(
-                select(AssessmentSubmission.attempt_number).where(
-                    AssessmentSubmission.student_id == student_id,
-                    AssessmentSubmission.question_id == question.question_id,
-                    AssessmentSubmission.grading_status != "failed",
-                )
-            )
+        async with connection() as postgres:
+            found = await postgres.fetchrow(_STANDING, learner.student_id, question_id, key)
+        known = known_answer(found, request_digest)
+        if known is not None:
+            return known
+        receipt = _receipt(learner.student_id, question_id, found)
+        kept = await _keep(
+            receipt,
+            *(task.question.chapter_id, course.course.content_version, answer),
+            *limits_of(learner, "assessment"),
+            *(worst_case_usd, key, request_digest, receipt.model_dump_json().encode()),
         )
-        free = [number for number in range(1, MAXIMUM_ATTEMPTS + 1) if number not in taken]
-        if not free:
-            break
-        submission = AssessmentSubmission(
-            student_id=student_id,
-            question_id=question.question_id,
-            chapter_id=question.chapter_id,
-            content_version=content_version,
-            answer_text=answer,
-            attempt_number=free[0],
-        )
-        try:
-            async with session.begin_nested():
-                session.add(submission)
-        except IntegrityError as error:
-            if ATTEMPT_INDEX not in str(error.orig):
-                raise
-        else:
-            return submission, len(taken) + 1
-    raise AttemptsExhausted(question.question_id)
+        if kept is None or kept["refused_by"] == "known_key":
+            continue
+        raise_refusal(kept, learner=learner, feature="assessment")
+        activity.tell(kept["action_id"], learner.student_id, receipt.submitted_at)
+        return receipt
+    raise AttemptsExhausted(question_id)
+
+
+def _receipt(student_id: UUID, question_id: str, found: asyncpg.Record) -> SubmissionReceipt:
+    """What the student is told if nobody else takes the lowest free attempt meanwhile; raises AttemptsExhausted."""
+    free = [number for number in range(1, MAXIMUM_ATTEMPTS + 1) if number not in found["taken"]]
+    if not free:
+        raise AttemptsExhausted(question_id)
+    submission_id = uuid4()
+    return SubmissionReceipt(
+        submission_id=submission_id,
+        student_id=student_id,
+        question_id=question_id,
+        submitted_at=found["now"],
+        grading_status="pending",
+        attempt_number=free[0],
+        attempts_remaining=len(free) - 1,
+        estimated_completion_seconds=reading.seconds_behind(found["waiting"]),
+        feedback_url=reading.feedback_url(submission_id),
+    )
+
+
+async def _keep(receipt: SubmissionReceipt, *rest: Any) -> asyncpg.Record | None:
+    """What `keep_submission` answers; None where another request has taken the attempt.
+
+    The unique index settles that race, and whoever loses it looks for the next free number.
+    """
+    submission = (receipt.submission_id, receipt.student_id, receipt.question_id)
+    attempt = (receipt.attempt_number, receipt.submitted_at)
+    try:
+        async with connection() as postgres:
+            return await postgres.fetchrow(_KEEP, *submission, *attempt, *rest)
+    except IntegrityError as error:
+        if ATTEMPT_INDEX not in str(error.orig):
+            raise
+        return None
+
+
+# One statement, so that a repetition sees either the first request's answer or none of its effects.
+_STANDING = (
+    "SELECT now() AS now, ARRAY(SELECT attempt_number FROM assessment_submissions WHERE student_id = $1::uuid"
+    " AND question_id = $2::text AND grading_status <> 'failed') AS taken,"
+    " (SELECT count(*) FROM assessment_submissions WHERE grading_status IN ('pending', 'processing')) AS waiting,"
+    " k.request_digest, k.status_code, k.response_body FROM (SELECT) one"
+    " LEFT JOIN intelligence_idempotency_keys k ON k.student_id = $1::uuid AND k.idempotency_key = $3::text"
+)
+# revision 013 says what the function does, and what it refuses
+_KEEP = (
+    "SELECT * FROM keep_submission(p_submission_id => $1::uuid, p_student_id => $2::uuid, p_question_id => $3::text,"
+    " p_attempt_number => $4::integer, p_submitted_at => $5::timestamptz, p_chapter_id => $6::text,"
+    " p_content_version => $7::text, p_answer_text => $8::text, p_quota_limit => $9::integer,"
+    " p_student_ceiling => $10::numeric, p_installation_ceiling => $11::numeric, p_switched_on => $12::boolean,"
+    " p_worst_case_usd => $13::numeric, p_key => $14::text, p_request_digest => $15::text, p_receipt => $16::bytea)"
+)
 
 
 async def _standings(session: AsyncSession, student_id: UUID) -> dict[str, _Standing]:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -12,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from intelligence import background, content, core_client, llm
 from intelligence.content import LoadedCourse
-from intelligence.database import connection, driver, transaction
+from intelligence.database import connection, transaction
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim
 from intelligence.paths import analysis as analyses
@@ -110,20 +109,10 @@ async def _give_again(work: _Work) -> AdaptivePath | None:
     remembered = await stored.recall(work.learner.student_id)
     async with transaction() as session:
         path = await stored.find_active(session, work.learner.student_id, remembered=remembered)
-        if path is None or not _fits(path, work):
-            return None
-        answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
-        postgres = await driver(session)
-        await work.claim.store(postgres, 200, answer)
-        reservation_id = await reserve(
-            postgres,
-            learner=work.learner,
-            feature="adaptive_path",
-            reference_id=path.path_id,
-            worst_case_usd=Decimal(0),
-            lease_seconds=LEASE_SECONDS,
-        )
-        await close_reservation(postgres, reservation_id, keep=True)
+    if path is None or not _fits(path, work):
+        return None
+    answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
+    await stored.give_again(path, learner=work.learner, claim=work.claim, answer=answer)
     return answer
 
 

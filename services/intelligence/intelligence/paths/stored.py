@@ -5,8 +5,10 @@ by at most a day holds a random number that leads nowhere.
 """
 
 import json
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +21,9 @@ from intelligence.idempotency import Claim, ClaimLost
 from intelligence.models import AdaptivePath as PathRow
 from intelligence.paths.analysis import best_scores
 from intelligence.paths.wording import ChosenStep
+from intelligence.usage.service import limits_of, raise_refusal
 from intelligence.usage.trouble import ModelUnavailable
+from shared_schemas.claims import Learner
 from shared_schemas.learners import LearnerSnapshot
 from shared_schemas.paths import AdaptivePath, Links, PathMetadata, PathStatus, Recommendation
 
@@ -122,29 +126,47 @@ async def keep(
 
     Raises ReservationLost, or ClaimLost when another request has taken the work over.
     """
+    await _run(
+        _KEEP,
+        path.path_id,
+        path.student_id,
+        content_version,
+        json.dumps([step.model_dump() for step in path.recommendations]),
+        path.reasoning,
+        json.dumps(path.basis),
+        path.generated_at,
+        path.expires_at,
+        reservation_id,
+        *_remembering(claim, answer),
+    )
+    claim.stored = True
+
+
+async def give_again(path: StoredPath, *, learner: Learner, claim: Claim, answer: AdaptivePath) -> None:
+    """Take a quota unit for a path that the student has already, and remember the answer: both or nothing.
+
+    Raises what `reserve` raises, or ClaimLost when another request has taken the work over.
+    """
+    limits = limits_of(learner, "adaptive_path")
+    given = await _run(_GIVE_AGAIN, path.path_id, path.student_id, *limits, *_remembering(claim, answer))
+    raise_refusal(given, learner=learner, feature="adaptive_path")
+    claim.stored = True
+
+
+def _remembering(claim: Claim, answer: AdaptivePath) -> tuple[Any, ...]:
+    return claim.key, claim.token, answer.model_dump_json().encode()
+
+
+async def _run(function: str, *values: Any) -> asyncpg.Record:
+    """What a database function answers; its own refusals are raised as errors of this service."""
     try:
         async with connection() as postgres:
-            await postgres.execute(
-                _KEEP,
-                path.path_id,
-                path.student_id,
-                content_version,
-                json.dumps([step.model_dump() for step in path.recommendations]),
-                path.reasoning,
-                json.dumps(path.basis),
-                path.generated_at,
-                path.expires_at,
-                reservation_id,
-                claim.key,
-                claim.token,
-                answer.model_dump_json().encode(),
-            )
+            return await postgres.fetchrow(function, *values)
     except DBAPIError as error:
         refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", None) or "")
         if refusal is None:
             raise
         raise refusal from error
-    claim.stored = True
 
 
 async def remember(path: StoredPath) -> None:
@@ -170,9 +192,13 @@ def _key(student_id: UUID) -> str:
     return f"adaptive_path:{student_id}"
 
 
-# revision 011 says what the function does, and what it refuses
+# revision 013 says what the functions do, and what they refuse
 _KEEP = (
     "SELECT keep_path($1::uuid, $2::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, $7::timestamptz, $8::timestamptz, "
     "$9::uuid, $10::text, $11::timestamptz, $12::bytea)"
+)
+_GIVE_AGAIN = (
+    "SELECT * FROM give_path_again($1::uuid, $2::uuid, $3::integer, $4::numeric, $5::numeric, $6::boolean, $7::text, "
+    "$8::timestamptz, $9::bytea)"
 )
 _REFUSALS: dict[str, type[ServiceError]] = {"CC001": ClaimLost, "CC002": ReservationLost}

@@ -108,9 +108,25 @@ def limit_of(learner: Learner, feature: Feature) -> int | None:
     return settings.premium_adaptive_paths_limit if feature == "adaptive_path" else settings.premium_assessments_limit
 
 
-def _is_enabled(feature: Feature) -> bool:
+class Limits(NamedTuple):
+    """What the database functions check for one learner and feature, in this order; None is no limit."""
+
+    quota: int | None
+    student_ceiling_usd: Decimal | None
+    installation_ceiling_usd: Decimal | None
+    switched_on: bool
+
+
+def limits_of(learner: Learner, feature: Feature) -> Limits:
+    """The limits of this learner's plan and of the installation's settings, as they are now."""
     settings = get_settings()
-    return settings.enable_adaptive_paths if feature == "adaptive_path" else settings.enable_llm_assessments
+    enabled = {"adaptive_path": settings.enable_adaptive_paths, "assessment": settings.enable_llm_assessments}
+    return Limits(
+        limit_of(learner, feature),
+        settings.llm_student_monthly_ceiling_usd,
+        settings.llm_monthly_ceiling_usd,
+        enabled[feature],
+    )
 
 
 async def reserve(
@@ -125,32 +141,15 @@ async def reserve(
     """Take one quota unit and hold the worst case, atomically; the reservation's id.
 
     Raises QuotaExceeded, SpendCeilingReached, ServiceBudgetExhausted or FeatureDisabled, in this order, and then
-    nothing is taken. Within a transaction, make it the last statement before the commit: it holds the locks of the
-    limits. `lease_seconds` None: something durable owns the reservation; otherwise the sweeper releases it when the
-    lease has run out.
+    nothing is taken. Best a transaction by itself: it holds the locks of the limits until the commit. `lease_seconds`
+    None: something durable owns the reservation; otherwise the sweeper releases it when the lease has run out.
     """
-    settings = get_settings()
+    *limits, switched_on = limits_of(learner, feature)
     row = await postgres.fetchrow(
-        _RESERVE,
-        learner.student_id,
-        feature,
-        reference_id,
-        limit_of(learner, feature),
-        settings.llm_student_monthly_ceiling_usd,
-        settings.llm_monthly_ceiling_usd,
-        worst_case_usd,
-        lease_seconds,
+        _RESERVE, learner.student_id, feature, reference_id, *limits, worst_case_usd, lease_seconds
     )
-    if row["refused_by"] is not None:
-        raise refusal(
-            row["refused_by"],
-            learner=learner,
-            feature=feature,
-            used=row["used"],
-            limit=row["quota_limit"],
-            month=row["month"],
-        )
-    if not _is_enabled(feature):
+    raise_refusal(row, learner=learner, feature=feature)
+    if not switched_on:
         await close_reservation(postgres, row["reservation_id"], keep=False)
         raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
     reservation_id: UUID = row["reservation_id"]
@@ -169,11 +168,21 @@ async def close_reservation(postgres: asyncpg.Connection, reservation_id: UUID, 
     return closed
 
 
+def raise_refusal(answer: asyncpg.Record, *, learner: Learner, feature: Feature) -> None:
+    """Raise what has refused, if anything, by a database function's `refused_by`, `used`, `quota_limit` and `month`."""
+    refused_by = answer["refused_by"]
+    if refused_by is not None:
+        use = {"used": answer["used"], "limit": answer["quota_limit"], "month": answer["month"]}
+        raise refusal(refused_by, learner=learner, feature=feature, **use)
+
+
 def refusal(
     refused_by: str, *, learner: Learner, feature: Feature, used: int, limit: int | None, month: date
 ) -> ServiceError:
     """The error that tells a student which limit refused, and what can be done."""
     resets_at = next_month(month)
+    if refused_by == "switched_off":
+        return FeatureDisabled(feature)
     if refused_by == "student_ceiling":
         return SpendCeilingReached(resets_at)
     if refused_by == "installation_ceiling":
