@@ -44,11 +44,11 @@ def create_app(settings: Settings) -> Starlette:
 
 def allowed(settings: Settings) -> TransportSecuritySettings:
     """The names this server answers to, against web pages that rebind theirs."""
-    host = settings.origin.partition("://")[2]
+    host = settings.public_url.partition("://")[2]
     local = [] if settings.production else LOCAL
     local_origins = [f"http://{name}" for name in local]
     return TransportSecuritySettings(
-        allowed_hosts=[host, *local], allowed_origins=[settings.origin, *HOST_ORIGINS, *local_origins]
+        allowed_hosts=[host, *local], allowed_origins=[settings.public_url, *HOST_ORIGINS, *local_origins]
     )
 
 

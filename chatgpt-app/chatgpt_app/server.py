@@ -116,9 +116,9 @@ def _widgets(settings: Settings) -> Apps:
                 mime_type=APP_MIME_TYPE,
                 text=widget_html(name),
                 meta={
-                    "ui": {"csp": csp, "domain": settings.origin, "prefersBorder": True},
+                    "ui": {"csp": csp, "domain": settings.public_url, "prefersBorder": True},
                     "openai/widgetCSP": {"connect_domains": NO_DOMAINS, "resource_domains": NO_DOMAINS},
-                    "openai/widgetDomain": settings.origin,
+                    "openai/widgetDomain": settings.public_url,
                     "openai/widgetDescription": DESCRIPTIONS[name],
                 },
             )

@@ -4,10 +4,11 @@ import logging
 import sys
 from functools import lru_cache
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared_schemas.addresses import PublicUrl
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
-    public_url: Address = "http://localhost:8000"
+    public_url: PublicUrl = "http://localhost:8000"
     gateway_url: Address = "http://127.0.0.1:8000"
     core_url: Address = "http://127.0.0.1:8001"
     core_service_token: SecretStr = SecretStr("")
@@ -56,12 +57,6 @@ class Settings(BaseSettings):
     def resource(self) -> str:
         """The address of the MCP endpoint, which is also the audience of the tokens it takes."""
         return f"{self.public_url}/mcp"
-
-    @property
-    def origin(self) -> str:
-        """Scheme and host of the public address."""
-        parts = urlsplit(self.public_url)
-        return f"{parts.scheme}://{parts.netloc}"
 
     @model_validator(mode="after")
     def _refuse_what_is_unsafe(self) -> Self:

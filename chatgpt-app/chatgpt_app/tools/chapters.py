@@ -1,5 +1,6 @@
 """Reading the course: its chapters, their sections, three explanations of each, and search."""
 
+import re
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
@@ -165,7 +166,7 @@ async def get_section(ctx: Ctx, chapter_id: ChapterId, section_id: SectionId) ->
         chapter_id=chapter_id,
         section_id=section.section_id,
         title=section.title,
-        text=section.content_markdown,
+        text=_readable(section.content_markdown),
         citation=_citation(section),
         next_section=section.next_section,
     )
@@ -191,7 +192,7 @@ async def explain(
         section_id=section.section_id,
         title=section.title,
         level=level,
-        text=getattr(section.explanations, level),
+        text=_readable(getattr(section.explanations, level)),
         citation=_citation(section),
     )
     return said(f"{shown.text}\n\nSource: {shown.citation}", shown)
@@ -235,6 +236,14 @@ async def search_course(
 async def _section(ctx: Ctx, chapter_id: str, section_id: str) -> SectionDetail:
     path = api_path("v1", "chapters", chapter_id, "sections", section_id)
     return await learner_of(ctx).get(path, SectionDetail)
+
+
+def _readable(markdown: str) -> str:
+    """The text with its links, which lead to sections, as words: a chat has no page for them to open."""
+    return _LINK.sub(r"\1 (section \2)", markdown)
+
+
+_LINK = re.compile(r"\[([^\[\]]+)\]\(section:([a-z0-9-]+)\)")
 
 
 def _citation(section: SectionDetail) -> str:

@@ -11,6 +11,8 @@ from typing import Literal, Self, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared_schemas.addresses import PublicUrl
+
 logger = logging.getLogger(__name__)
 
 MINIMUM_SECRET_LENGTH = 32
@@ -67,7 +69,7 @@ class Settings(ContentSettings):
 
     environment: Literal["development", "production"] = "development"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    public_url: str = "http://localhost:8000"
+    public_url: PublicUrl = "http://localhost:8000"
 
     core_database_url: SecretStr | None = None
     database_url: SecretStr | None = None
@@ -92,11 +94,6 @@ class Settings(ContentSettings):
     hourly_limit_premium: int = Field(default=10_000, ge=1)
     enable_adaptive_paths: bool = True
     enable_llm_assessments: bool = True
-
-    @field_validator("public_url")
-    @classmethod
-    def _without_trailing_slash(cls, value: str) -> str:
-        return value.rstrip("/")
 
     @field_validator("jwt_secret_key_previous")
     @classmethod

@@ -13,4 +13,4 @@ PREMIUM_BENEFITS = [
 
 def upgrade_url() -> str:
     """Where a student reads what the plans hold: the same address that core names."""
-    return f"{get_settings().public_url.rstrip('/')}/api/v1/access/upgrade"
+    return f"{get_settings().public_url}/api/v1/access/upgrade"

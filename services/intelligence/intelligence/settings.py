@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared_schemas.addresses import PublicUrl
+
 logger = logging.getLogger(__name__)
 
 MINIMUM_SECRET_LENGTH = 32
@@ -44,7 +46,7 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
-    public_url: str = "http://localhost:8000"
+    public_url: PublicUrl = "http://localhost:8000"
 
     intelligence_database_url: SecretStr | None = None
     database_url: SecretStr | None = None
