@@ -144,4 +144,6 @@ async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path:
     assert below > 0 <= tools
     assert found["known"] == 1  # of the quiz; the course tells the model nothing
     assert found["trouble"] == []
+    assert found["left"] == 0
+    assert found["answered"].startswith("401"), "signed out everywhere"
     assert found["url"].endswith("/preview")

@@ -19,7 +19,8 @@ async function signIn() {
     body: JSON.stringify(registration) })).json();
   const verifier = text(crypto.getRandomValues(new Uint8Array(32))), state = text(crypto.getRandomValues(new Uint8Array(16)));
   const challenge = text(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier)));
-  sessionStorage.setItem("flow", JSON.stringify({ client: client.client_id, verifier, state, token: found.token_endpoint }));
+  sessionStorage.setItem("flow", JSON.stringify({ client: client.client_id, verifier, state, token: found.token_endpoint,
+    revocation: found.revocation_endpoint }));
   location.href = `${found.authorization_endpoint}?${new URLSearchParams({ response_type: "code", client_id: client.client_id,
     redirect_uri: here, scope: "learn", state, resource, code_challenge: challenge, code_challenge_method: "S256" })}`;
 }
@@ -33,7 +34,16 @@ async function comeBack() {
     client_id: flow.client, code_verifier: flow.verifier, resource });
   const tokens = await (await fetch(flow.token, { method: "POST", body })).json();
   if (!tokens.access_token) throw new Error(tokens.error_description ?? "Sign-in was refused.");
-  sessionStorage.setItem("token", tokens.access_token);
+  for (const [name, value] of Object.entries({ token: tokens.access_token, client: flow.client, revocation: flow.revocation }))
+    sessionStorage.setItem(name, value);
+}
+async function signOut() {
+  const kept = (name) => sessionStorage.getItem(name);
+  const body = new URLSearchParams({ token: kept("token"), client_id: kept("client") });
+  const revoked = await fetch(kept("revocation"), { method: "POST", body });
+  if (!revoked.ok) throw new Error("You could not be signed out. Please try again.");
+  sessionStorage.clear();
+  location.reload();
 }
 
 // ---- MCP over HTTP --------------------------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ async function begin() {
     await comeBack();
     const signedIn = sessionStorage.getItem("token");
     at("sign").textContent = signedIn ? "Sign out" : "Sign in";
-    at("sign").onclick = () => signedIn ? (sessionStorage.clear(), location.reload()) : signIn().catch((error) => say(error.message, "said wrong"));
+    at("sign").onclick = () => (signedIn ? signOut() : signIn()).catch((error) => say(error.message, "said wrong"));
     if (!signedIn) return;
     const { tools } = await ask("tools/list");
     at("tools").replaceChildren(...tools.filter((tool) => !tool._meta.ui?.visibility).map(form));

@@ -73,5 +73,19 @@ const known = await page.locator("#chat .knows:visible").count();
 await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
 const scrolled = await page.evaluate(() => [scrollY, document.querySelector("section").getBoundingClientRect().top]);
 const cards = await page.$$eval("iframe", (found) => found.map((one) => [one.title, one.getAttribute("sandbox")]));
+const troubled = [...trouble];
+
+// Whoever signs out is signed out everywhere, not on this page alone.
+const token = await page.evaluate(() => sessionStorage.getItem("token"));
+await page.click("#sign");
+await page.waitForFunction(() => document.getElementById("sign").textContent === "Sign in");
+const left = await page.evaluate(() => sessionStorage.length);
+let answered = "";
+for (let tries = 0; !answered.startsWith("401") && tries < 50; tries += 1) {
+  const answer = await page.request.post(`${address}/mcp`, { headers: { Authorization: `Bearer ${token}`,
+    Accept: "application/json, text/event-stream" }, data: { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "get_streak", arguments: {} } } });
+  answered = `${answer.status()} ${await answer.text()}`;
+  await page.waitForTimeout(100);
+}
 await browser.close();
-writeFileSync(seen, JSON.stringify({ title, tools, controls, refusal, scrolled, cards, inView, landed, known, trouble, url: page.url() }));
+writeFileSync(seen, JSON.stringify({ left, answered, title, tools, controls, refusal, scrolled, cards, inView, landed, known, trouble: troubled, url: page.url() }));

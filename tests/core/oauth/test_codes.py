@@ -69,7 +69,9 @@ async def test_a_code_is_bound_to_what_it_was_given_for(
     browser: Browser, asking: App, sign_up: SignUp, changes: dict[str, str | None], expected: tuple[int, str]
 ) -> None:
     code = await code_for(browser, asking, (await sign_up()).email)
-    assert refusal(await asking.redeem(**{"code": code, **changes})) == expected
+    refused = await asking.redeem(**{"code": code, **changes})
+    assert refusal(refused) == expected
+    assert "[" not in refused.json()["error_description"], "an error is words, not a list of Python's"
     assert (await asking.redeem(code)).status_code == 200, "what was refused has used nothing up"
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload
-from authlib.oauth2.rfc6749.errors import InvalidRequestError, UnsupportedResponseTypeError
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, UnsupportedResponseTypeError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 
@@ -197,6 +197,8 @@ def _request(method: str, asked: Parameters) -> OAuth2Request:
 
 
 def _refused(error: OAuth2Error) -> OAuthRefused:
+    if error.error == InvalidClientError.error:  # the library would name its methods, as Python writes a list
+        return OAuthRefused(error.error, "Send the client_id of a client that is known here, and no client_secret.")
     return OAuthRefused(
         error.error or "invalid_request", error.get_error_description() or "It is not valid here, or not any more."
     )
