@@ -101,7 +101,7 @@ async def crowd(live: Live, gateway: str, students: Sequence[Student]) -> Crowd:
         submitted = [submit(http, student) for student in students]
         results = await asyncio.gather(*asked, *submitted, return_exceptions=True)
     waited = [result for result in results[: len(students)] if isinstance(result, float)]
-    errors = Counter(str(result) for result in results if isinstance(result, BaseException))
+    errors = Counter(repr(result) for result in results if isinstance(result, BaseException))
     grades = await graded(live, began, len(students))
     if len(grades) < len(students):
         errors["no grade"] = len(students) - len(grades)

@@ -2,7 +2,7 @@
 
 Before, these were transactions of several statements, and everybody who asked the model waited while the limits' locks
 were held from one statement to the next. `keep_path` now adds the new path before it supersedes the old one: the
-foreign key then makes it wait for the account's deletion with nothing in its hands. Expands only.
+foreign key then makes it wait for the account's deletion with nothing in its hands; so does `reserve`. Expands only.
 """
 
 from alembic import context, op
@@ -52,8 +52,60 @@ BEGIN
 END $$
 """
 
-# Takes a quota unit for a path that the student has already, and remembers the answer. A refusal names the limit, or
-# 'switched_off', which comes after every other; then nothing has changed.
+# As in 009, but for the order of the writes.
+RESERVE = """
+CREATE OR REPLACE FUNCTION reserve(
+    p_student_id uuid, p_feature text, p_reference_id uuid, p_quota_limit integer,
+    p_student_ceiling numeric, p_installation_ceiling numeric, p_worst_case_usd numeric, p_lease interval,
+    OUT refused_by text, OUT reservation_id uuid, OUT used integer, OUT month date, OUT quota_limit integer
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_month date := current_utc_month();
+    v_used integer;
+    v_gifted integer;
+BEGIN
+    month := v_month;
+    PERFORM lock_limits(p_student_id, p_installation_ceiling IS NOT NULL);
+    SELECT CASE p_feature WHEN 'adaptive_path' THEN q.adaptive_paths_used ELSE q.assessments_used END,
+            CASE p_feature WHEN 'adaptive_path' THEN q.adaptive_paths_gifted ELSE q.assessments_gifted END
+        INTO v_used, v_gifted
+        FROM premium_usage_quotas q WHERE q.student_id = p_student_id AND q.month = v_month;
+    v_used := coalesce(v_used, 0);
+    used := v_used;
+    quota_limit := p_quota_limit + coalesce(v_gifted, 0);
+    IF v_used >= quota_limit THEN
+        refused_by := 'quota';
+        RETURN;
+    END IF;
+    refused_by := refusing_ceiling(p_student_id, v_month, p_worst_case_usd, p_student_ceiling, p_installation_ceiling);
+    IF refused_by IS NOT NULL THEN
+        RETURN;
+    END IF;
+    -- first of the writes: its foreign key waits for an account's deletion while nothing else is held
+    INSERT INTO llm_reservations AS r
+            (student_id, feature, reference_id, quota_month, hold_month, held_usd, lease_until)
+        VALUES (p_student_id, p_feature, p_reference_id, v_month, v_month, p_worst_case_usd, now() + p_lease)
+        RETURNING r.reservation_id INTO reservation_id;
+    INSERT INTO premium_usage_quotas AS q
+            (student_id, month, adaptive_paths_used, assessments_used, adaptive_paths_limit, assessments_limit)
+        VALUES (p_student_id, v_month, (p_feature = 'adaptive_path')::integer, (p_feature = 'assessment')::integer,
+            CASE p_feature WHEN 'adaptive_path' THEN p_quota_limit END,
+            CASE p_feature WHEN 'assessment' THEN p_quota_limit END)
+        ON CONFLICT (student_id, month) DO UPDATE
+            SET adaptive_paths_used = q.adaptive_paths_used + excluded.adaptive_paths_used,
+                assessments_used = q.assessments_used + excluded.assessments_used,
+                adaptive_paths_limit =
+                    CASE p_feature WHEN 'adaptive_path' THEN p_quota_limit ELSE q.adaptive_paths_limit END,
+                assessments_limit = CASE p_feature WHEN 'assessment' THEN p_quota_limit ELSE q.assessments_limit END,
+                updated_at = now();
+    used := v_used + 1;
+    PERFORM add_spend(p_student_id, v_month, 0, p_worst_case_usd, 0);
+END $$
+"""
+
+# Takes a quota unit for the student's active path, and remembers the answer. A refusal names the limit, 'path_gone'
+# (before every other) or 'switched_off' (after every other); then nothing has changed.
 GIVE_PATH_AGAIN = """
 CREATE FUNCTION give_path_again(
     p_path_id uuid, p_student_id uuid, p_quota_limit integer, p_student_ceiling numeric, p_installation_ceiling numeric,
@@ -63,6 +115,12 @@ CREATE FUNCTION give_path_again(
 DECLARE
     v_reservation_id uuid;
 BEGIN
+    PERFORM FROM adaptive_paths
+        WHERE path_id = p_path_id AND student_id = p_student_id AND status = 'active' AND expires_at > now();
+    IF NOT FOUND THEN
+        refused_by := 'path_gone';
+        RETURN;
+    END IF;
     SELECT r.refused_by, r.used, r.month, r.quota_limit, r.reservation_id
         INTO refused_by, used, month, quota_limit, v_reservation_id
         FROM reserve(p_student_id, 'adaptive_path', p_path_id, p_quota_limit, p_student_ceiling,
@@ -129,11 +187,12 @@ END $$
 
 
 def upgrade() -> None:
-    for statement in (STORE_PATH_ANSWER, KEEP_PATH, GIVE_PATH_AGAIN, KEEP_SUBMISSION):
+    for statement in (RESERVE, STORE_PATH_ANSWER, KEEP_PATH, GIVE_PATH_AGAIN, KEEP_SUBMISSION):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    before: str = context.script.get_revision("011_fewer_trips").module.KEEP_PATH
-    op.execute(before.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+    for revision, name in (("011_fewer_trips", "KEEP_PATH"), ("009_grade_reviews", "RESERVE")):
+        before: str = getattr(context.script.get_revision(revision).module, name)
+        op.execute(before.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
     op.execute("DROP FUNCTION keep_submission, give_path_again, store_path_answer")

@@ -36,9 +36,23 @@ def test_a_scheme_and_a_host_are_enough(settings: type[Any], given: str) -> None
             "https://learn.example?a=b",
         ),
         *("https://learn.example#a", "https://user:word@learn.example", "https://learn.example:port", "https://a:0"),
+        *("https://Learn.Example", "https://learn.example:", "https://learn.example\\course", "https://learn example"),
     ],
 )
 def test_what_the_services_would_read_differently_is_refused(settings: type[Any], given: str) -> None:
     with pytest.raises(ValidationError) as refused:
         settings.model_validate({**NEEDED, "public_url": given})
     assert [error["loc"] for error in refused.value.errors()] == [("public_url",)]
+
+
+@pytest.mark.parametrize("settings", SERVICES)
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("https://learn.example:443", "https://learn.example"),
+        ("http://learn.example:80/", "http://learn.example"),
+        ("http://learn.example:443", "http://learn.example:443"),
+    ],
+)
+def test_a_port_that_browsers_leave_out_is_left_out(settings: type[Any], given: str, read: str) -> None:
+    assert settings.model_validate({**NEEDED, "public_url": given}).public_url == read

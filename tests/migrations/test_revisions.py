@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+import intelligence
 from devstack.plan import CannotStart
+from intelligence.health import REVISION_NEEDED
 from tests.conftest import Database, Servers
 
 REVISIONS = [
@@ -24,10 +27,8 @@ PHASE_2_TABLES = {
 }
 
 
-def test_the_history_starts_with_the_four_named_revisions(servers: Servers) -> None:
-    history = servers.stack.alembic("history")
-    found = [line.split(" -> ")[1].split()[0].rstrip(",") for line in reversed(history.strip().splitlines())]
-    assert found[:4] == REVISIONS
+async def test_the_history_starts_with_the_four_named_revisions(servers: Servers) -> None:
+    assert (await revisions(servers))[:4] == REVISIONS
 
 
 async def test_every_revision_goes_down_and_up_again(servers: Servers) -> None:
@@ -35,16 +36,45 @@ async def test_every_revision_goes_down_and_up_again(servers: Servers) -> None:
     connection = await asyncpg.connect(database.owner_url)
     try:
         described = await schema(connection)
+        servers.stack.alembic_on(database.owner_url, "downgrade", "-1")
+        before_the_newest = await schema(connection)
         for revision in [*reversed(REVISIONS[:-1]), "base"]:
             servers.stack.alembic_on(database.owner_url, "downgrade", revision)
         assert await tables(connection) <= {"alembic_version"}
         for revision in REVISIONS:
             servers.stack.alembic_on(database.owner_url, "upgrade", revision)
             assert await connection.fetchval("SELECT version_num FROM alembic_version") == revision
+        servers.stack.alembic_on(database.owner_url, "upgrade", (await revisions(servers))[-2])
+        assert await schema(connection) == before_the_newest
         servers.stack.alembic_on(database.owner_url, "upgrade", "head")
         assert await schema(connection) == described
     finally:
         await connection.close()
+
+
+async def test_intelligence_is_ready_where_its_functions_are_and_not_before(servers: Servers) -> None:
+    database = servers.new_database()
+    connection = await asyncpg.connect(database.owner_url)
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(intelligence.__file__).parent.rglob("*.py"))
+    try:
+        used = {name for name in await functions(connection) if f"{name}(" in source}
+        assert len(used) > 6
+        [needed] = [one for one in await revisions(servers) if one.startswith(REVISION_NEEDED)]
+        servers.stack.alembic_on(database.owner_url, "downgrade", needed)
+        assert used <= await functions(connection)
+    finally:
+        await connection.close()
+
+
+async def functions(connection: asyncpg.Connection) -> set[str]:
+    mine = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    return {row["proname"] for row in await connection.fetch(mine)}
+
+
+async def revisions(servers: Servers) -> list[str]:
+    """Their names, the oldest first."""
+    history = await asyncio.to_thread(servers.stack.alembic, "history")
+    return [line.split(" -> ")[1].split()[0].rstrip(",") for line in reversed(history.strip().splitlines())]
 
 
 async def tables(connection: asyncpg.Connection) -> set[str]:

@@ -19,7 +19,7 @@ from shared_schemas.learners import LearnerSnapshot
 logger = logging.getLogger(__name__)
 
 MAXIMUM_TOKEN_LENGTH = 4096
-MOST_CONNECTIONS = 20  # core keeps no more of them busy, and opening many at once takes its time
+MOST_CONNECTIONS = 20  # one event loop answers one after the other, and opening many at once takes its time
 
 Message = TypeVar("Message", bound=BaseModel)
 
@@ -59,8 +59,8 @@ def _client() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         base_url=settings.core_url,
         headers={"Authorization": f"Bearer {settings.core_service_token.get_secret_value()}"},
-        # No time of its own for waiting for a free connection: where a class arrives at once, that is not core's fault.
-        timeout=aiohttp.ClientTimeout(total=10, sock_connect=2, sock_read=5),
+        # Waiting for a free connection has the whole time: where a class arrives at once, a part of it is soon over.
+        timeout=aiohttp.ClientTimeout(total=5, sock_connect=2),
         connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
         raise_for_status=False,
     )

@@ -14,7 +14,7 @@ from intelligence.settings import Settings, get_settings
 from intelligence.usage import pricing
 from shared_schemas.health import Health, Readiness
 
-REVISION_NEEDED = "012"
+REVISION_NEEDED = "013"
 RETIREMENT_NOTICE = timedelta(days=30)
 OK = "ok"
 

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -95,3 +96,21 @@ async def test_nobody_waits_longer_than_the_gateway_would(monkeypatch: pytest.Mo
             pass  # whoever gave up has taken no place
     finally:
         passwords.close()
+
+
+async def test_a_sign_in_without_a_place_is_refused_before_it_costs_a_statement(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PLACE_SECONDS", 0.05)
+    student = await house.register()
+    tried = "SELECT count(*), sum(extract(epoch FROM drained_at)) FROM throttles"
+    before = await house.owner.fetchrow(tried)
+    passwords = house.app.state.passwords
+    async with AsyncExitStack() as everybody:
+        for _ in range(PLACES_A_THREAD * house.settings.password_hash_threads):
+            await everybody.enter_async_context(passwords.place())
+        answer = await house.post("/login", {"email": student.email, "password": PASSWORD})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert answer.headers["Retry-After"] == "5"
+    assert await house.owner.fetchrow(tried) == before
+    assert (await house.post("/login", {"email": student.email, "password": PASSWORD})).status_code == 200

@@ -1,10 +1,14 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from intelligence import background
+from intelligence.assessments import service
 from intelligence.settings import get_settings
 from tests.intelligence.assessments.running import GOOD_ANSWER, World
 
@@ -113,24 +117,56 @@ CHAPTERS = ["01-intro", "02-llms", "03-prompting", "04-rag", "05-fine-tuning", "
 
 TRACES = (
     "SELECT (SELECT count(*) FROM assessment_submissions) AS submissions, (SELECT count(*) FROM llm_reservations) AS "
-    "reservations, (SELECT count(*) FROM intelligence_idempotency_keys) AS keys"
+    "reservations, (SELECT count(*) FROM intelligence_idempotency_keys) AS keys, "
+    "(SELECT count(*) FROM learning_actions) AS actions, (SELECT sum(held_usd) FROM llm_installation_spend) AS held"
 )
 
 
-@pytest.mark.parametrize("switch", ["premium_assessments_limit", "enable_llm_assessments"])
-async def test_what_is_refused_leaves_nothing_and_its_key_is_free(
-    world: World, monkeypatch: pytest.MonkeyPatch, switch: str
+@pytest.mark.parametrize(
+    ("setting", "value", "status", "code"),
+    [
+        ("premium_assessments_limit", 1, 429, "RATE_LIMIT_EXCEEDED"),
+        ("llm_student_monthly_ceiling_usd", Decimal("0.0001"), 429, "SPEND_CEILING_REACHED"),
+        ("llm_monthly_ceiling_usd", Decimal("0.0001"), 503, "SERVICE_BUDGET_EXHAUSTED"),
+        ("enable_llm_assessments", False, 503, "FEATURE_DISABLED"),
+    ],
+)
+async def test_what_is_refused_leaves_nothing_and_its_key_is_free(  # noqa: PLR0917  # the table's columns
+    world: World, monkeypatch: pytest.MonkeyPatch, setting: str, value: object, status: int, code: str
 ) -> None:
     student = await world.student()
-    before = await world.rows(TRACES)
+    assert (await student.submit()).status_code == 202
+    await background.drain()
+    before, heard = await world.rows(TRACES), len(world.core.heard)
     with monkeypatch.context() as patch:
-        patch.setattr(get_settings(), switch, False)  # as a number it is none
+        patch.setattr(get_settings(), setting, value)
         refused = await student.submit(Idempotency_Key="a key")
-        assert refused.json()["error"]["code"] in ("RATE_LIMIT_EXCEEDED", "FEATURE_DISABLED")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (status, code)
+    await background.drain()
     assert await world.rows(TRACES) == before
-    assert world.core.heard == [], "what was refused was no learning"
-    assert await student.used("assessments") == 0
+    assert len(world.core.heard) == heard, "what was refused was no learning"
+    assert await student.used("assessments") == 1
     assert (await student.submit(Idempotency_Key="a key")).status_code == 202
+
+
+async def test_who_loses_the_last_attempt_and_the_last_unit_at_once_is_told_of_the_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_settings(), "premium_assessments_limit", 3)
+    student = await world.student()
+    for _ in range(2):
+        assert (await student.submit()).status_code == 202
+    read = service._standing
+
+    async def read_just_before_another_takes_it(*what: Any) -> Any:
+        found = await read(*what)
+        monkeypatch.setattr(service, "_standing", read)
+        assert (await student.submit()).status_code == 202
+        return found
+
+    monkeypatch.setattr(service, "_standing", read_just_before_another_takes_it)
+    late = await student.submit()
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "ATTEMPTS_EXHAUSTED")
 
 
 async def test_the_last_attempt_is_told_to_every_repetition_and_nobody_finds_the_attempts_used_up(world: World) -> None:

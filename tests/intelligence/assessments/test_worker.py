@@ -13,7 +13,7 @@ import pytest
 from intelligence.assessments import queue, worker
 from intelligence.assessments.grading import is_sampled
 from intelligence.assessments.worker import Rhythm
-from intelligence.database import transaction
+from intelligence.database import driver, transaction
 from intelligence.settings import get_settings
 from intelligence.usage import write_off
 from intelligence.usage.ledger import ReservationClosed
@@ -186,7 +186,7 @@ async def test_a_job_taken_over_is_finished_once(world: World) -> None:
     assert slow.submission_id == fast.submission_id == UUID(receipt["submission_id"])
     async with transaction() as session:
         assert not await queue.extend(session, slow)
-        assert not await queue.fail(session, slow, error_code="GRADING_FAILED")
+        assert not await queue.fail(await driver(session), slow, error_code="GRADING_FAILED")
         assert not await queue.put_back(session, slow, after_seconds=0)
     await worker._grade(slow)
     assert (await student.get(receipt["feedback_url"].removeprefix("/api/v2"))).status_code == 202

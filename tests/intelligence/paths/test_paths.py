@@ -2,6 +2,8 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -9,6 +11,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from intelligence.paths import stored
 from intelligence.settings import get_settings
 from tests.intelligence.assessments.running import Student, World, attempt, eventually
 
@@ -162,9 +165,14 @@ async def test_a_path_that_may_not_be_given_again_costs_nothing(world: World, mo
         patch.setattr(get_settings(), "enable_adaptive_paths", False)
         off = await student.post("/adaptive/path", Idempotency_Key="second")
         assert (off.status_code, off.json()["error"]["code"]) == (503, "FEATURE_DISABLED")
-        patch.setattr(get_settings(), "premium_adaptive_paths_limit", 1)
-        used_up = await student.post("/adaptive/path", Idempotency_Key="second")
-        assert (used_up.status_code, used_up.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        for setting, value, code in (
+            ("llm_monthly_ceiling_usd", Decimal(0), "SERVICE_BUDGET_EXHAUSTED"),
+            ("llm_student_monthly_ceiling_usd", Decimal(0), "SPEND_CEILING_REACHED"),
+            ("premium_adaptive_paths_limit", 1, "RATE_LIMIT_EXCEEDED"),
+        ):
+            patch.setattr(get_settings(), setting, value)
+            refused = await student.post("/adaptive/path", Idempotency_Key="second")
+            assert refused.json()["error"]["code"] == code, "each comes before those that refused already"
     assert await student.used("adaptive_paths") == 1
     given = [await student.post("/adaptive/path", Idempotency_Key="second") for _ in range(2)]
     assert [one.json()["path_id"] for one in given] == [made["path_id"]] * 2
@@ -172,10 +180,28 @@ async def test_a_path_that_may_not_be_given_again_costs_nothing(world: World, mo
     assert await student.used("adaptive_paths") == 2
 
 
+async def test_a_path_completed_while_it_is_looked_up_is_not_given_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = await world.student()
+    made = (await student.post("/adaptive/path")).json()
+    find = stored.find_active
+
+    async def find_just_before_its_end(*what: Any, **more: Any) -> Any:
+        found = await find(*what, **more)
+        await world.rows("UPDATE adaptive_paths SET status = 'completed' WHERE student_id = $1", student.student_id)
+        return found
+
+    monkeypatch.setattr(stored, "find_active", find_just_before_its_end)
+    another = (await student.post("/adaptive/path")).json()
+    assert (another["path_id"] != made["path_id"], another["metadata"]["cached"]) == (True, False)
+    assert await student.used("adaptive_paths") == 2
+
+
 async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_circle(world: World) -> None:
     student = await world.student()
     await student.post("/adaptive/path")
-    world.simulator.control(mode="latency", latency_ms=300)
+    world.simulator.control(mode="latency", latency_ms=2000)
     asking = asyncio.create_task(student.post("/adaptive/path", {"force_refresh": True}))
 
     async def calls() -> bool:

@@ -50,7 +50,7 @@ class RefreshTokenReused(RefreshRefused):
 
 
 async def sign_in(desk: Desk, *, credentials: LoginRequest, now: datetime) -> SignedIn:
-    """A new session and its first tokens. Raises WrongCredentials and TooManyAttempts."""
+    """A new session and its first tokens. Raises WrongCredentials, TooManyAttempts and TooManyAtOnce."""
     student, session_id = await authenticate(desk, credentials=credentials, lifetime=SESSION_LIFETIME)
     learner = Learner(
         student_id=student.student_id,

@@ -144,8 +144,7 @@ async def submit_answer(
     task = grading.assignment(course, question_id, answer)
     worst_case_usd = llm.worst_case_usd(grading.prompt(task))
     for _ in range(RACES_LOST_AT_MOST):
-        async with connection() as postgres:
-            found = await postgres.fetchrow(_STANDING, learner.student_id, question_id, key)
+        found = await _standing(learner.student_id, question_id, key)
         known = known_answer(found, request_digest)
         if known is not None:
             return known
@@ -158,10 +157,17 @@ async def submit_answer(
         )
         if kept is None or kept["refused_by"] == "known_key":
             continue
+        if kept["refused_by"] is not None:  # whoever was refused after waiting for the last attempt has none left
+            _receipt(learner.student_id, question_id, await _standing(learner.student_id, question_id, key))
         raise_refusal(kept, learner=learner, feature="assessment")
         activity.tell(kept["action_id"], learner.student_id, receipt.submitted_at)
         return receipt
     raise AttemptsExhausted(question_id)
+
+
+async def _standing(student_id: UUID, question_id: str, key: str | None) -> asyncpg.Record:
+    async with connection() as postgres:
+        return await postgres.fetchrow(_STANDING, student_id, question_id, key)
 
 
 def _receipt(student_id: UUID, question_id: str, found: asyncpg.Record) -> SubmissionReceipt:

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background, content
 from intelligence.assessments import grading, queue
 from intelligence.assessments.grading import GradeAnswer, Result
 from intelligence.assessments.queue import Job
 from intelligence.content import CourseUnavailable
-from intelligence.database import driver, transaction
+from intelligence.database import connection, driver, transaction
 from intelligence.models import AssessmentFeedback, UsageLog
 from intelligence.settings import get_settings
 from intelligence.usage import metering
@@ -187,7 +186,8 @@ async def _grade(job: Job) -> None:
         await session.execute(_SUPERSEDE, {"submission_id": job.submission_id})
         session.add(_feedback(job, result, answer))
         await session.flush()
-        await _close(session, job, keep=True)
+        if job.reservation_id is not None:
+            await close_reservation(await driver(session), job.reservation_id, keep=True)
 
 
 def _feedback(job: Job, result: Result, answer: Answer[GradeAnswer]) -> AssessmentFeedback:
@@ -230,15 +230,10 @@ async def _fail(job: Job, reason: str) -> None:
 
     Where another grade was asked for, the answer keeps the one it has.
     """
-    async with transaction() as session:
-        if await queue.fail(session, job, error_code=GRADING_FAILED):
-            await _close(session, job, keep=False)
-            logger.warning("submission %s can not be graded: %s", job.submission_id, reason)
-
-
-async def _close(session: AsyncSession, job: Job, *, keep: bool) -> None:
-    if job.reservation_id is not None:
-        await close_reservation(await driver(session), job.reservation_id, keep=keep)
+    async with connection() as postgres:
+        failed = await queue.fail(postgres, job, error_code=GRADING_FAILED)
+    if failed:
+        logger.warning("submission %s can not be graded: %s", job.submission_id, reason)
 
 
 async def _put_back(job: Job, *, after_seconds: float) -> None:

@@ -112,8 +112,8 @@ async def _give_again(work: _Work) -> AdaptivePath | None:
     if path is None or not _fits(path, work):
         return None
     answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
-    await stored.give_again(path, learner=work.learner, claim=work.claim, answer=answer)
-    return answer
+    given = await stored.give_again(path, learner=work.learner, claim=work.claim, answer=answer)
+    return answer if given else None
 
 
 def _fits(path: StoredPath, work: _Work) -> bool:

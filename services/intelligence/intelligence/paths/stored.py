@@ -142,15 +142,19 @@ async def keep(
     claim.stored = True
 
 
-async def give_again(path: StoredPath, *, learner: Learner, claim: Claim, answer: AdaptivePath) -> None:
-    """Take a quota unit for a path that the student has already, and remember the answer: both or nothing.
+async def give_again(path: StoredPath, *, learner: Learner, claim: Claim, answer: AdaptivePath) -> bool:
+    """Take a quota unit for the student's active path, and remember the answer: both or nothing.
 
-    Raises what `reserve` raises, or ClaimLost when another request has taken the work over.
+    False when it is not the active one any more. Raises what `reserve` raises, or ClaimLost when another request has
+    taken the work over.
     """
     limits = limits_of(learner, "adaptive_path")
     given = await _run(_GIVE_AGAIN, path.path_id, path.student_id, *limits, *_remembering(claim, answer))
+    if given["refused_by"] == "path_gone":
+        return False
     raise_refusal(given, learner=learner, feature="adaptive_path")
     claim.stored = True
+    return True
 
 
 def _remembering(claim: Claim, answer: AdaptivePath) -> tuple[Any, ...]:

@@ -7,8 +7,6 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import cache
 from intelligence.errors import ServiceError
@@ -271,10 +269,9 @@ def quota_headers(learner: Learner, use: QuotaUse) -> dict[str, str]:
     return headers
 
 
-async def sweep(session: AsyncSession) -> Swept:
+async def sweep(postgres: asyncpg.Connection) -> Swept:
     """Settle what crashed processes left open. One call may leave some for the next: go on until it finds nothing."""
-    row = (await session.execute(text("SELECT calls, reservations FROM sweep_abandoned()"))).one()
-    return Swept(calls=row.calls, reservations=row.reservations)
+    return Swept(*await postgres.fetchrow("SELECT calls, reservations FROM sweep_abandoned()"))
 
 
 def _until(moment: datetime) -> dict[str, str]:

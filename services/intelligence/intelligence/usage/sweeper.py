@@ -5,7 +5,7 @@ import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from intelligence.database import describe, transaction
+from intelligence.database import connection, describe
 from intelligence.usage.service import Swept, sweep
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ async def sweep_once() -> Swept:
     total = Swept(0, 0)
     try:
         while True:
-            async with transaction() as session:
-                swept = await sweep(session)
+            async with connection() as postgres:
+                swept = await sweep(postgres)
             if swept == Swept(0, 0):
                 break
             total = Swept(total.calls + swept.calls, total.reservations + swept.reservations)

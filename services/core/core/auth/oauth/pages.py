@@ -22,6 +22,7 @@ from core.auth.oauth.grants import Parameters
 from core.auth.oauth.rendering import PageRoute, in_words, page, redirect
 from core.auth.oauth.router import read_form
 from core.auth.oauth.tickets import LIFETIME, InvalidTicket, Ticket, seal, unseal
+from core.auth.passwords import TooManyAtOnce
 from core.auth.service import AccountExists
 from core.auth.sessions import WrongCredentials
 from core.auth.throttle import TooManyAttempts
@@ -129,7 +130,7 @@ async def sign_in(asked: Form, visit: ThisVisit) -> Response:
         return visit.show("sign_in.html", client, ticket, problem=None, email=email or "")
     try:
         ticket = await service.sign_in(visit.desk, ticket=ticket, email=email, password=password)
-    except (WrongCredentials, TooManyAttempts) as error:
+    except (WrongCredentials, TooManyAttempts, TooManyAtOnce) as error:
         return visit.show("sign_in.html", client, ticket, error.status, problem=error.message, email=email)
     return await _signed_in(visit, client, ticket)
 

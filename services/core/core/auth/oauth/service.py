@@ -106,7 +106,7 @@ async def begin(desk: Desk, *, asked: Parameters, fetch: registry.Fetch) -> tupl
 
 
 async def sign_in(desk: Desk, *, ticket: Ticket, email: str, password: str) -> Ticket:
-    """The ticket of somebody who has signed in. Raises WrongCredentials and TooManyAttempts."""
+    """The ticket of somebody who has signed in. Raises WrongCredentials, TooManyAttempts and TooManyAtOnce."""
     try:
         credentials = LoginRequest(email=email, password=password)
     except ValidationError as error:  # too long for any account
