@@ -57,9 +57,10 @@ def _content_words(text: str) -> tuple[Token, ...]:
     return tuple({token.stem: token for token in content(_authored(text))}.values())
 
 
-def stems_of(authored: Iterable[str]) -> set[str]:
+@lru_cache(maxsize=1024)
+def stems_of(authored: tuple[str, ...]) -> frozenset[str]:
     """The stems of all words of some authored texts."""
-    return {token.stem for text in authored for token in _authored(text)}
+    return frozenset(token.stem for text in authored for token in _authored(text))
 
 
 def _by_initial(tokens: Iterable[Token]) -> dict[str, dict[str, str]]:
@@ -131,7 +132,7 @@ class Answer:
         places = sorted({found[0] for word in wanted if (found := self._places_of(word))})
         return tuple(dict.fromkeys(self.tokens[place].word for place in places))
 
-    def denies(self, known: set[str]) -> bool:
+    def denies(self, known: frozenset[str]) -> bool:
         """Whether the answer calls a statement false that is made of words that are ``known``."""
         for part in self._denied_parts.values():
             denied = content([self.tokens[place] for place in part])

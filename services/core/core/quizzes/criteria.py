@@ -90,7 +90,7 @@ def _worthless(answer: Answer, hits: list[Hit], key: ShortAnswerKey) -> str | No
     if any(hit.coverage for hit in hits):
         return None
     authored = [key.explanation, *key.model_answers, *(text for point in key.points for text in point.phrasings)]
-    known = stems_of(authored) | answer.question
+    known = stems_of(tuple(authored)) | answer.question
     readable = any(token.word in FUNCTION_WORDS or token.stem in known for token in answer.tokens)
     return None if readable else GIBBERISH
 
@@ -105,7 +105,7 @@ def _caps(answer: Answer, hits: list[Hit], key: ShortAnswerKey, *, denied: bool,
     if len(answer.tokens) >= LIST_WORDS and small < LIST_SHARE * len(answer.tokens):
         caps.append((CAP, KEYWORDS))
     opposed = any(hit.denied and hit.coverage >= FULL_COVERAGE for hit in hits)
-    if denied or opposed or answer.denies(stems_of(key.model_answers)):
+    if denied or opposed or answer.denies(stems_of(tuple(key.model_answers))):
         caps.append((CAP, DENIED))
     if any(map(answer.asserts, key.must_not)):
         caps.append((CAP, MISCONCEPTION))
