@@ -8,7 +8,7 @@ from core.access.gate import KnownQuiz, OpenQuiz, enter
 from core.access.service import open_quiz
 from core.clock import Now
 from core.content import CurrentCourse
-from core.database import Session
+from core.database import RequestDatabase, Session
 from core.idempotency import ClientKey, Effect, digest, run_once
 from core.pages import NOT_MODIFIED
 from core.quizzes import service
@@ -39,26 +39,24 @@ async def submit_quiz(
     quiz: OpenQuiz,
     course: CurrentCourse,
     submission: QuizSubmission,
-    session: Session,
+    database: RequestDatabase,
     settings: RequestSettings,
     now: Now,
     key: ClientKey = None,
 ) -> Any:
     """Mark an attempt and keep it; any number of attempts is allowed, and the best counts."""
+    request_digest = digest(submission, operation=f"submit {quiz.quiz_id}", secret=settings.token_secrets[0])
+    # Begun here and not by a dependency, which costs more than the transaction itself; the commit is before the answer.
+    async with database.transaction() as session:
 
-    async def work() -> Effect:
-        attempt = await service.submit_attempt(
-            session, student_id=learner.student_id, course=course, quiz=quiz, answers=submission.answers, now=now
-        )
-        return Effect(student_id=learner.student_id, status=200, answer=attempt)
+        async def work() -> Effect:
+            attempt = await service.submit_attempt(
+                session, student_id=learner.student_id, course=course, quiz=quiz, answers=submission.answers, now=now
+            )
+            return Effect(student_id=learner.student_id, status=200, answer=attempt)
 
-    return await run_once(
-        session,
-        owner=str(learner.student_id),
-        key=key,
-        request_digest=digest(submission, operation=f"submit {quiz.quiz_id}", secret=settings.token_secrets[0]),
-        work=work,
-    )
+        owner = str(learner.student_id)
+        return await run_once(session, owner=owner, key=key, request_digest=request_digest, work=work)
 
 
 @router.get("/quizzes/{quiz_id}/results")
