@@ -110,8 +110,10 @@ async def test_a_scan_of_the_sign_in_gives_an_a(live: Live, token: str, student:
 async def test_what_is_handed_in_twice_counts_once(live: Live) -> None:
     student = live.learner()
     async with chatting(f"{public_url(live)}/mcp", await app_token(live, student.email)) as chat:
-        quiz = {"quiz_id": "03-prompting-quiz", "answers": {"q1": "a", "q9": "because"}}
-        results = await asyncio.gather(*(chat.shown("submit_quiz", **quiz) for _ in range(4)))
+        orders = [{"q1": "a", "q9": "because"}, {"q9": "because", "q1": "a"}] * 2
+        results = await asyncio.gather(
+            *(chat.shown("submit_quiz", quiz_id="03-prompting-quiz", answers=order) for order in orders)
+        )
         answer = {"question_id": "04-rag-q1", "answer_text": GOOD_ANSWER}
         receipts = await asyncio.gather(*(chat.shown("submit_answer", **answer) for _ in range(4)))
         paths = [await chat.shown("create_learning_path") for _ in range(2)]

@@ -174,11 +174,13 @@ async def _attempt(learner: Learner, quiz_id: str, answers: dict[str, str | bool
 
     The first key of some answers brings their first attempt, and each older attempt leads to the key of the next.
     """
+    # in one order, as the API takes the same answers in another order for another request
+    submission = QuizSubmission(answers=dict(sorted(answers.items())))
 
     async def following(earlier: QuizAttempt | None) -> QuizAttempt:
         key = once("quiz", quiz_id, answers, earlier and earlier.attempt_id)
         path = api_path("v1", "quizzes", quiz_id, "submit")
-        return await learner.send("POST", path, QuizAttempt, QuizSubmission(answers=answers), key)
+        return await learner.send("POST", path, QuizAttempt, submission, key)
 
     now = utc_now()
     attempt = await following(None)
