@@ -87,6 +87,11 @@ def test_a_quiz_can_be_taken_by_keyboard_and_is_marked_by_the_server(report: dic
     assert all(one["explanation"] and "correct" in one for one in marked["answers"])
 
 
+def test_an_answer_that_could_not_be_handed_in_is_not_handed_in_by_another_button(report: dict[str, Any]) -> None:
+    first = report["failed"]["first"]
+    assert report["failed"]["sent"] == {first["question_id"]: first["options"][1]["id"]}
+
+
 def test_the_focus_goes_to_each_question_but_the_first_that_is_drawn_unasked(report: dict[str, Any]) -> None:
     assert report["quiz"]["first"] == "BODY"
     assert report["quiz"]["moved"] == [[name, "LEGEND"] for name in ("Try again", "Next", "Back")]

@@ -36,8 +36,9 @@ function ask() {
   return legend;
 }
 async function next(question, form) {
-  answers[question.question_id] = chosen(question, form);
-  const step = await host.call("answer_question", { quiz_id: paper.quiz_id, question_id: question.question_id, answers });
+  const given = { ...answers, [question.question_id]: chosen(question, form) };
+  const step = await host.call("answer_question", { quiz_id: paper.quiz_id, question_id: question.question_id, answers: given });
+  answers = given; // what was not taken is no answer: the next call must not hand it in
   if (step.result) return finish(step.result);
   place = place + 1 < paper.questions.length ? place + 1 : paper.questions.findIndex((one) => one.question_id === step.next_question);
   ask().focus();

@@ -20,8 +20,15 @@ page.on("request", (request) => trouble.push(`request: ${request.url()}`));
 page.on("console", (message) => { if (["error", "warning"].includes(message.type())) trouble.push(`console: ${message.text()}`); });
 page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
 const calls = [];
+let sent, played; // what the last call brought along, and what the next is answered instead of by the app
 async function callTool({ name, arguments: input }) {
   calls.push(name);
+  sent = input;
+  if (played) {
+    const result = played;
+    played = undefined;
+    return result;
+  }
   const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
     "io.modelcontextprotocol/clientInfo": { name: "host", version: "1" } };
   const answer = await fetch(address, { method: "POST", headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}`,
@@ -98,6 +105,22 @@ async function answerByKeyboard() {
   }
 }
 report.quiz = await answerByKeyboard();
+
+// Handing in fails, and the reader goes back to answer an earlier question anew.
+const { structuredContent: whole } = widgets.quiz.result;
+widgets.short = { ...widgets.quiz, result: { ...widgets.quiz.result, structuredContent: { ...whole, questions: whole.questions.slice(0, 2) } } };
+const short = await draw("short", "light", 375);
+async function answer(choice, press, awaited) {
+  await (await short.$(`input >> nth=${choice}`)).check();
+  await (await short.$(`button:text-is('${press}')`)).click();
+  await short.waitForSelector(awaited);
+}
+await answer(0, "Next", "button:text-is('Hand in')");
+played = { isError: true, content: [{ type: "text", text: "The course can not be reached." }] };
+await answer(0, "Hand in", "[role=alert]");
+await (await short.$("button:text-is('Back')")).click();
+await answer(1, "Next", "button:text-is('Hand in')");
+report.failed = { first: whole.questions[0], sent: sent.answers };
 
 const course = await draw("course", "light", 375);
 await (await course.$("button")).focus();
