@@ -124,6 +124,7 @@ def test_a_step_is_ticked_off_on_the_card(report: dict[str, Any]) -> None:
     assert report["path"]["trouble"] == []
     steps = report["path"]["again"]
     assert steps == ["Done", *["Mark as done"] * (len(steps) - 1)]
+    assert report["path"]["older"].startswith("2 of "), "the steps of this card, not of the newest path"
 
 
 async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path: Path) -> None:

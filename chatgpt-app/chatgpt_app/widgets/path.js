@@ -8,8 +8,8 @@ host.start("path", (path) => {
   const step = (one) => {
     const ticked = h("span", { class: "good", tabindex: -1 }, one.done && "Done");
     const tick = button("Mark as done", async () => {
-      const after = await host.call("complete_recommendation", { chapter_id: one.chapter_id, section_id: one.section_id });
-      done = after.completed_steps;
+      await host.call("complete_recommendation", { chapter_id: one.chapter_id, section_id: one.section_id });
+      done += 1; // of this card's steps: the answer counts those of the newest path, which may be another
       count();
       tick.remove();
       ticked.textContent = "Done";

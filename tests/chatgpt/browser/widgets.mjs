@@ -158,5 +158,11 @@ widgets.again = { ...widgets.path, result: await callTool({ name: "get_learning_
 const again = await draw("again", "dark", 768);
 report.path.again = await again.$$eval("li", (steps) => steps.map((step) => step.querySelector("span.good").textContent || step.querySelector("button:last-of-type").textContent));
 
+// A card of an older path: the app's answer is about the newest one.
+played = { content: words, structuredContent: { completed_steps: 4, total_steps: 5, percent: 80 } };
+await (await again.$("button[aria-label^='Mark as done']")).click();
+await again.waitForFunction(() => document.querySelectorAll("span.good:not(:empty)").length === 2);
+report.path.older = await again.textContent("main > p");
+
 await browser.close();
 writeFileSync(seen, JSON.stringify(report));
