@@ -5,19 +5,22 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 import uvicorn
+from mcp.types import CallToolResult
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatgpt_app import tools
 from chatgpt_app.app import create_app
 from chatgpt_app.settings import Settings
+from chatgpt_app.tooling import CourseTool, Function, Shown, course_tool, said
 from tests.chatgpt.node import HERE, run_node
 from tests.gateway.conftest import running_gateway
 
@@ -28,7 +31,8 @@ SCENARIOS = [
     ("server-initialize", FIRST),
     ("ping", FIRST),
     *((name, era) for era in (FIRST, SECOND) for name in ("tools-list", "resources-list", "prompts-list")),
-    *((name, era) for era in (FIRST, SECOND) for name in ("tools-call-error", "dns-rebinding-protection")),
+    *((name, era) for era in (FIRST, SECOND) for name in ("tools-call-simple-text", "tools-call-error")),
+    *(("dns-rebinding-protection", era) for era in (FIRST, SECOND)),
     ("http-header-validation", SECOND),
     ("caching", SECOND),
     ("server-stateless", SECOND),
@@ -37,6 +41,26 @@ SCENARIOS = [
     ("sep-2640-skills-directory", ""),
     ("sep-2640-skills-enumeration", ""),
 ]
+
+
+called: list[str] = []
+
+
+def sample(function: Function) -> CourseTool:
+    """A tool that the suite calls by its function's name; the app has none such."""
+    return course_tool(title="A sample", use="Use this when the suite asks.", invoking="…", invoked="Done")(function)
+
+
+@sample
+async def test_simple_text() -> Annotated[CallToolResult, Shown]:
+    called.append("test_simple_text")
+    return said("This is a simple text response for testing.", Shown())
+
+
+@sample
+async def test_error_handling() -> Annotated[CallToolResult, Shown]:
+    called.append("test_error_handling")
+    raise RuntimeError("This tool intentionally returns an error for testing")
 
 
 async def exchange(request: Request) -> JSONResponse:
@@ -62,7 +86,9 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         own = f"http://127.0.0.1:{port}"
-        app = create_app(Settings(_env_file=None, public_url=own, core_url=own, core_service_token="core's"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tools, "ALL", [*tools.ALL, test_simple_text, test_error_handling])
+            app = create_app(Settings(_env_file=None, public_url=own, core_url=own, core_service_token="core's"))
         routes = [Route("/internal/v1/oauth/token", exchange, methods=["POST"]), Mount("/", signed_in(app))]
         served = Starlette(routes=routes, lifespan=app.router.lifespan_context)
         server = uvicorn.Server(uvicorn.Config(served, log_level="error", http="httptools"))
@@ -99,6 +125,11 @@ def test_a_scenario_of_the_official_suite_passes(
     outcome = outcomes[named]
     assert outcome["code"] == 0, outcome["printed"]
     assert "Passed: 0/" not in outcome["printed"]
+
+
+def test_the_suite_has_called_the_tools_it_names(outcomes: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """It would also be content with the answer that there is no such tool."""
+    assert called == ["test_simple_text", "test_error_handling"] * 2
 
 
 async def test_no_stream_is_opened_that_nothing_would_ever_come_by(address: str) -> None:
