@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -123,6 +124,28 @@ async def test_what_is_handed_in_twice_counts_once(live: Live) -> None:
     assert paths[0]["steps"] == paths[1]["steps"]
     quota = student.quota()
     assert (quota["adaptive_paths"]["used"], quota["assessments"]["used"]) == (1, 1)
+
+
+async def test_what_is_ticked_off_twice_and_the_last_answer_of_a_card_count_once(live: Live) -> None:
+    student = live.learner()
+    async with chatting(f"{public_url(live)}/mcp", await app_token(live, student.email)) as chat:
+
+        async def four_times(name: str, **arguments: Any) -> list[dict[str, Any]]:
+            return await asyncio.gather(*(chat.shown(name, **arguments) for _ in range(4)))
+
+        section = (await chat.shown("get_chapter", chapter_id="01-intro"))["sections"][0]["section_id"]
+        read = await four_times("update_progress", chapter_id="01-intro", section_id=section)
+        first = (await chat.shown("create_learning_path"))["steps"][0]
+        step = {name: first[name] for name in ("chapter_id", "section_id")}
+        ticked = await four_times("complete_recommendation", **step)
+        paper = await chat.shown("get_quiz", quiz_id="03-prompting-quiz")
+        answers = {one["question_id"]: one["type"] == "true-false" or "a" for one in paper["questions"]}
+        last = {"quiz_id": "03-prompting-quiz", "question_id": list(answers)[-1], "answers": answers}
+        marked = await four_times("answer_question", **last)
+    assert [one["read_sections"] for one in read] == [1] * 4
+    assert [one["completed_steps"] for one in ticked] == [1] * 4
+    assert all(one == marked[0] for one in marked)
+    assert student.get("/api/v1/quizzes/03-prompting-quiz/results").json()["pagination"]["total"] == 1
 
 
 async def test_the_same_tool_answers_clients_of_the_first_era(live: Live, token: str) -> None:
