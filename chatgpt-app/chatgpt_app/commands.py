@@ -39,10 +39,11 @@ def make_kit(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as package:
+    packed = folder.with_name(f"{folder.name}.zip")
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
         for name, content in made.items():
             package.writestr(name, content)
-    typer.echo(f"✓ {len(made)} files in {folder} and {folder.with_suffix('.zip').name}")
+    typer.echo(f"✓ {len(made)} files in {folder} and {packed.name}")
     for problem in (problems := kit.missing(settings, recording=demo_recording)):
         typer.secho(f"Before you hand it in: {problem}.", err=True, fg=typer.colors.YELLOW)
     raise typer.Exit(1 if problems else 0)

@@ -30,7 +30,7 @@ SIZES = {"logo.png": 512, "icon.png": 128}
 @pytest.fixture(scope="module")
 def made(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kit as the command writes it."""
-    folder = tmp_path_factory.mktemp("kit") / "course-companion"
+    folder = tmp_path_factory.mktemp("kit") / "course-companion-0.1.0"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PUBLIC_URL", public_url(live))
         patch.setenv("GATEWAY_URL", public_url(live))
@@ -70,7 +70,7 @@ def test_plugin_and_server_are_described_as_the_format_asks(live: Live, made: Pa
     assert sorted(path.name for path in (made / "skills").iterdir()) == [
         "concept-explainer", "progress-motivator", "quiz-master", "socratic-tutor",
     ]  # fmt: skip
-    with zipfile.ZipFile(made.with_suffix(".zip")) as package:
+    with zipfile.ZipFile(made.with_name("course-companion-0.1.0.zip")) as package:
         packed = set(package.namelist())
     assert packed == {str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()}
     assert {listed[member].removeprefix("./") for member in ("logo", "composerIcon")} <= packed
