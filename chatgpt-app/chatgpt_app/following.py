@@ -1,6 +1,7 @@
 """Long work: the API tells its stages as events, and the host hears of each as progress."""
 
 import asyncio
+from contextlib import aclosing
 from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -32,8 +33,9 @@ async def followed(
     """
     names = list(stages)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            async for name, data in learner_of(ctx).follow(method, path, body=body, key=key):
+        events = learner_of(ctx).follow(method, path, body=body, key=key)
+        async with asyncio.timeout(PATIENCE_SECONDS), aclosing(events):
+            async for name, data in events:
                 if name == "done":
                     return message.validate_json(data)
                 if name == "error":

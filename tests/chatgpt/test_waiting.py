@@ -28,10 +28,16 @@ class Api:
     async def get(self, *_: Any, **__: Any) -> Any:
         return SimpleNamespace(submissions=[SimpleNamespace(submission_id="1")], question_text="Why?")
 
+    def __init__(self) -> None:
+        self.closed = False
+
     async def follow(self, *_: Any, **__: Any) -> AsyncIterator[tuple[str, bytes]]:
-        for stage in ("queued", "analysing"):
-            yield stage, b"{}"
-        yield "done", FAILURE.model_dump_json().encode()
+        try:
+            for stage in ("queued", "analysing"):
+                yield stage, b"{}"
+            yield "done", FAILURE.model_dump_json().encode()
+        finally:
+            self.closed = True
 
 
 async def test_each_stage_of_grading_is_told_while_the_learner_waits() -> None:
@@ -40,8 +46,10 @@ async def test_each_stage_of_grading_is_told_while_the_learner_waits() -> None:
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         heard.append((progress, total, message))
 
-    request = SimpleNamespace(state=SimpleNamespace(learner=Api()))
+    api = Api()
+    request = SimpleNamespace(state=SimpleNamespace(learner=api))
     context: Any = SimpleNamespace(request_context=SimpleNamespace(request=request), report_progress=hear)
     with pytest.raises(NothingThere, match=FAILED):
         await get_feedback.function(context, question_id="04-rag-q1")
+    assert api.closed, "nothing is left to the collector"
     assert heard == [(0, 2, "Your answer waits its turn"), (1, 2, "Reading your answer")]
