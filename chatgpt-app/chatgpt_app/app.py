@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> Starlette:
     mcp = server.streamable_http_app(stateless_http=True, transport_security=allowed(settings))
     # A GET would be a stream for what a server says of its own accord, which is nothing here.
     posts = Route("/mcp", mcp, methods=["POST"])
-    told = challenge(f"{settings.public_url}/.well-known/oauth-protected-resource/mcp")
+    told = challenge(settings.resource_metadata)
     gate = BearerGate(posts.handle, TokenExchange(doors), doors, challenge=told)
 
     @asynccontextmanager

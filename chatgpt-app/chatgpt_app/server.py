@@ -51,7 +51,7 @@ class CourseServer(MCPServer[Any]):
     """Answers every failure in words a learner can act on."""
 
     def __init__(self, settings: Settings) -> None:
-        self._metadata = f"{settings.public_url}/.well-known/oauth-protected-resource/mcp"
+        self._metadata = settings.resource_metadata
         super().__init__(
             SERVER,
             title="Course Companion",

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         """The address of the MCP endpoint, which is also the audience of the tokens it takes."""
         return f"{self.public_url}/mcp"
 
+    @property
+    def resource_metadata(self) -> str:
+        """The address of what says where to sign in for it (RFC 9728)."""
+        return f"{self.public_url}/.well-known/oauth-protected-resource/mcp"
+
     @model_validator(mode="after")
     def _refuse_what_is_unsafe(self) -> Self:
         token = self.core_service_token.get_secret_value()

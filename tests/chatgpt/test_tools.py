@@ -7,6 +7,7 @@ import pytest
 from mcp.client.client import Client
 
 from chatgpt_app.server import CourseServer
+from tests.chatgpt import chat
 from tests.chatgpt.conftest import wire
 
 READING = {
@@ -18,7 +19,8 @@ WRITING = {
     "submit_answer",
 }  # fmt: skip
 COUNTING_AGAIN = {"submit_quiz", "answer_question", "create_learning_path"}
-SELLING = re.compile(r"upgrade|premium|price|pricing|\$\d|subscri|per month|buy|purchase|discount", re.IGNORECASE)
+# Of prices and discounts the course's own text may speak, but no tool.
+SELLING = re.compile(rf"{chat.SELLING.pattern}|price|buy|purchase|discount", re.IGNORECASE)
 SECRET = re.compile(r"token|password|student_id|user_id|session|_at$|timestamp|cost|answer_key|keyword", re.IGNORECASE)
 
 
