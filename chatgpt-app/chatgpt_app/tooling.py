@@ -24,7 +24,10 @@ Function = Callable[..., Awaitable[CallToolResult]]
 
 
 class Shown(BaseModel):
-    """What a tool shows: to the model and to a widget. Every member is in its schema, and none is an account's."""
+    """What a tool shows: to the model and to a widget. Every member is in its schema.
+
+    None is an account's, but for those of `WhoIsSignedIn`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -129,7 +132,8 @@ def reached(milestones: list[str]) -> str:
 def once(*words: object) -> str:
     """An Idempotency-Key made of what is asked for: the same call again has no second effect.
 
-    The API answers a key for months. Where a later call may mean something new, ``stretch_of`` is one of the words.
+    v1 answers a key for a day, v2 for months. Where a later call may mean something new, ``stretch_of`` is one of the
+    words.
     """
     canonical = json.dumps(words, sort_keys=True, separators=(",", ":"), default=str)
     return f"mcp-{hashlib.sha256(canonical.encode()).hexdigest()[:40]}"

@@ -37,7 +37,7 @@ def path(number: int, made_at: datetime, status: str = "active") -> dict[str, An
 
 
 class Api:
-    """Answers a key that it has seen with the answer of then, as the API does for 90 days."""
+    """Answers a key that it has seen with the answer of then, as v1 does for a day and v2 for months."""
 
     def __init__(self, clock: "Clock") -> None:
         self.clock = clock
