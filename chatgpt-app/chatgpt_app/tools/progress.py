@@ -94,11 +94,7 @@ async def get_progress(ctx: Ctx) -> Annotated[CallToolResult, ProgressPage]:
         go_on_chapter=progress.resume.chapter_id if progress.resume else None,
         go_on_section=progress.resume.section_id if progress.resume else None,
     )
-    where = f" Go on with {page.go_on_chapter}" if page.go_on_chapter else ""
-    where += f", section {page.go_on_section}." if page.go_on_section else ", its quiz." if where else ""
-    done = f"{page.percent} % of the course, {page.completed_chapters} of "
-    done += f"{counted(page.total_chapters, 'chapter')} completed."
-    return said(f"{done}{where} {_days(page.streak)}", page)
+    return said(_words(page), page)
 
 
 @course_tool(
@@ -136,8 +132,20 @@ async def update_progress(
 async def get_streak(ctx: Ctx) -> Annotated[CallToolResult, StreakPage]:
     """Days in a row, in the learner's own calendar."""
     streak = _streak(await learner_of(ctx).get("/api/v1/progress/streaks", Streaks))
-    goal = f" Next: {streak.next_goal.description}" if streak.next_goal else ""
-    return said(f"{_days(streak)} {streak.encouragement}{goal}", streak)
+    return said(f"{_days(streak)} {streak.encouragement}{_next(streak)}", streak)
+
+
+def _words(page: ProgressPage) -> str:
+    where = f" Go on with {page.go_on_chapter}" if page.go_on_chapter else ""
+    where += f", section {page.go_on_section}." if page.go_on_section else ", its quiz." if where else ""
+    done = f"{page.percent} % of the course, {page.completed_chapters} of "
+    done += f"{counted(page.total_chapters, 'chapter')} completed.{where}"
+    chapters = [
+        f"- {one.chapter_id} “{one.title}”: {one.percent} %"
+        + (f", best quiz {one.quiz_score} %" if one.quiz_score is not None else "")
+        for one in page.chapters
+    ]
+    return "\n".join([done, *chapters, f"{_days(page.streak)}{_next(page.streak)}"])
 
 
 def _streak(streaks: Streaks) -> StreakPage:
@@ -156,6 +164,11 @@ def _goal(milestones: Milestones) -> NextGoal | None:
     if coming is None:
         return None
     return NextGoal(description=coming.description, current=coming.current, target=coming.target)
+
+
+def _next(streak: StreakPage) -> str:
+    goal = streak.next_goal
+    return f" Next: {goal.description.rstrip('.')} ({goal.current} of {goal.target})." if goal else ""
 
 
 def _days(streak: StreakPage) -> str:
