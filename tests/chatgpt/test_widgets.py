@@ -152,4 +152,6 @@ async def test_a_newcomer_sees_the_app_on_the_preview_page(live: Live, tmp_path:
     assert found["trouble"] == []
     assert found["left"] == 0
     assert found["answered"].startswith("401"), "signed out everywhere"
+    assert found["ended"].startswith("401"), "no session outlives its token"
+    assert found["mixed"].startswith("Somebody else has answered this sign-in.")
     assert found["url"].endswith("/preview")

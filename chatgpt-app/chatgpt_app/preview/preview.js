@@ -12,6 +12,7 @@ const node = (tag, properties = {}, ...parts) => {
 // ---- sign-in: OAuth 2.1 with PKCE, as any client does it ------------------------------------------------------------
 const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 async function signIn() {
+  await endSession().catch(() => {}); // a session that cannot be ended stops nobody from beginning another
   const found = await (await fetch("/.well-known/oauth-authorization-server")).json();
   const registration = { client_name: "Preview", redirect_uris: [here], grant_types: ["authorization_code", "refresh_token"],
     response_types: ["code"], token_endpoint_auth_method: "none" };
@@ -19,8 +20,8 @@ async function signIn() {
     body: JSON.stringify(registration) })).json();
   const verifier = text(crypto.getRandomValues(new Uint8Array(32))), state = text(crypto.getRandomValues(new Uint8Array(16)));
   const challenge = text(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier)));
-  sessionStorage.setItem("flow", JSON.stringify({ client: client.client_id, verifier, state, token: found.token_endpoint,
-    revocation: found.revocation_endpoint }));
+  sessionStorage.setItem("flow", JSON.stringify({ client: client.client_id, verifier, state, issuer: found.issuer,
+    token: found.token_endpoint, revocation: found.revocation_endpoint }));
   location.href = `${found.authorization_endpoint}?${new URLSearchParams({ response_type: "code", client_id: client.client_id,
     redirect_uri: here, scope: "learn", state, resource, code_challenge: challenge, code_challenge_method: "S256" })}`;
 }
@@ -29,7 +30,9 @@ async function comeBack() {
   if (!answer.has("state")) return;
   history.replaceState(null, "", "/preview");
   sessionStorage.removeItem("flow");
-  if (answer.get("state") !== flow.state || !answer.get("code")) throw new Error(answer.get("error_description") ?? "Sign-in was not completed.");
+  const own = answer.get("state") === flow.state;
+  if (own && answer.get("iss") !== flow.issuer) throw new Error("Somebody else has answered this sign-in. Please try again.");
+  if (!own || !answer.get("code")) throw new Error(answer.get("error_description") ?? "Sign-in was not completed.");
   const body = new URLSearchParams({ grant_type: "authorization_code", code: answer.get("code"), redirect_uri: here,
     client_id: flow.client, code_verifier: flow.verifier, resource });
   const tokens = await (await fetch(flow.token, { method: "POST", body })).json();
@@ -37,13 +40,22 @@ async function comeBack() {
   for (const [name, value] of Object.entries({ token: tokens.access_token, client: flow.client, revocation: flow.revocation }))
     sessionStorage.setItem(name, value);
 }
-async function signOut() {
+// Ends the session that the token belongs to. What that takes is kept until it is done.
+async function endSession() {
   const kept = (name) => sessionStorage.getItem(name);
+  if (!kept("token")) return;
   const body = new URLSearchParams({ token: kept("token"), client_id: kept("client") });
   const revoked = await fetch(kept("revocation"), { method: "POST", body });
   if (!revoked.ok) throw new Error("You could not be signed out. Please try again.");
   sessionStorage.clear();
+}
+async function signOut() {
+  await endSession();
   location.reload();
+}
+function offerSignIn() {
+  at("sign").textContent = "Sign in";
+  at("sign").onclick = () => signIn().catch((error) => say(error.message, "said wrong"));
 }
 
 // ---- MCP over HTTP --------------------------------------------------------------------------------------------------
@@ -56,7 +68,11 @@ async function ask(method, params = {}, progress = () => {}) {
     headers: { "Content-Type": "application/json", Accept: "application/json, text/event-stream", "MCP-Protocol-Version": VERSION,
       "Mcp-Method": method, ...(params.name ?? params.uri ? { "Mcp-Name": params.name ?? params.uri } : {}),
       Authorization: `Bearer ${sessionStorage.getItem("token")}` } });
-  if (answer.status === 401) { sessionStorage.removeItem("token"); throw new Error("You are signed out. Please sign in again."); }
+  if (answer.status === 401) {
+    await endSession().catch(() => {}); // the session may live longer than its token
+    offerSignIn();
+    throw new Error("You are signed out. Please sign in again.");
+  }
   for (const message of await messages(answer, progress)) {
     if (message.error) throw new Error(message.error.message);
     if (message.id === id) return message.result;
@@ -157,16 +173,14 @@ function form(tool) {
 async function begin() {
   try {
     await comeBack();
-    const signedIn = sessionStorage.getItem("token");
-    at("sign").textContent = signedIn ? "Sign out" : "Sign in";
-    at("sign").onclick = () => (signedIn ? signOut() : signIn()).catch((error) => say(error.message, "said wrong"));
-    if (!signedIn) return;
+    if (!sessionStorage.getItem("token")) return offerSignIn();
+    at("sign").textContent = "Sign out";
+    at("sign").onclick = () => signOut().catch((error) => say(error.message, "said wrong"));
     const { tools } = await ask("tools/list");
     at("tools").replaceChildren(...tools.filter((tool) => !tool._meta.ui?.visibility).map(form));
     await call(tools.find((tool) => tool.name === "list_chapters"), {});
   } catch (error) {
-    at("sign").textContent = "Sign in";
-    at("sign").onclick = () => signIn().catch((problem) => say(problem.message, "said wrong"));
+    offerSignIn();
     say(error.message, "said wrong");
   }
 }

@@ -11,11 +11,14 @@ page.on("pageerror", (error) => trouble.push(error.message));
 
 await page.goto(`${address}/preview`);
 await page.click("#sign");
-await page.fill("#email", email);
-await page.fill("#password", password);
-await page.click("form[action='sign-in'] button[type=submit]");
-await page.click("form[action='consent'] button[value=allow]");
-await page.waitForSelector("iframe");
+async function signIn() {
+  await page.fill("#email", email);
+  await page.fill("#password", password);
+  await page.click("form[action='sign-in'] button[type=submit]");
+  await page.click("form[action='consent'] button[value=allow]");
+  await page.waitForSelector("iframe");
+}
+await signIn();
 const drawn = async (number) => (await (await page.waitForSelector(`iframe >> nth=${number}`)).contentFrame());
 const widget = await drawn(0);
 await widget.waitForSelector("h1");
@@ -75,17 +78,42 @@ const scrolled = await page.evaluate(() => [scrollY, document.querySelector("sec
 const cards = await page.$$eval("iframe", (found) => found.map((one) => [one.title, one.getAttribute("sandbox")]));
 const troubled = [...trouble];
 
-// Whoever signs out is signed out everywhere, not on this page alone.
-const token = await page.evaluate(() => sessionStorage.getItem("token"));
-await page.click("#sign");
-await page.waitForFunction(() => document.getElementById("sign").textContent === "Sign in");
-const left = await page.evaluate(() => sessionStorage.length);
-let answered = "";
-for (let tries = 0; !answered.startsWith("401") && tries < 50; tries += 1) {
-  const answer = await page.request.post(`${address}/mcp`, { headers: { Authorization: `Bearer ${token}`,
-    Accept: "application/json, text/event-stream" }, data: { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "get_streak", arguments: {} } } });
-  answered = `${answer.status()} ${await answer.text()}`;
-  await page.waitForTimeout(100);
+const kept = () => page.evaluate(() => sessionStorage.getItem("token"));
+const offered = () => page.waitForFunction(() => document.getElementById("sign").textContent === "Sign in");
+// What a token is still good for, once that is nothing or the time for it is over.
+async function goodFor(token) {
+  let answered = "";
+  for (let tries = 0; !answered.startsWith("401") && tries < 50; tries += 1) {
+    const answer = await page.request.post(`${address}/mcp`, { headers: { Authorization: `Bearer ${token}`,
+      Accept: "application/json, text/event-stream" }, data: { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "get_streak", arguments: {} } } });
+    answered = `${answer.status()} ${await answer.text()}`;
+    await page.waitForTimeout(100);
+  }
+  return answered;
 }
+
+// Whoever is told that they are signed out has no session any more, though only their token had ended.
+const first = await kept();
+await page.route("**/mcp", (route) => route.fulfill({ status: 401 }));
+await refused.getByRole("button", { name: "Call" }).click();
+await offered();
+await page.unroute("**/mcp");
+const ended = await goodFor(first);
+await page.click("#sign");
+await signIn();
+
+// Whoever signs out is signed out everywhere, not on this page alone.
+await page.waitForFunction(() => document.getElementById("sign").textContent === "Sign out");
+const second = await kept();
+await page.click("#sign");
+await offered();
+const left = await page.evaluate(() => sessionStorage.length);
+const answered = await goodFor(second);
+
+// An answer to the sign-in that somebody else has sent (RFC 9207).
+await page.evaluate(() => sessionStorage.setItem("flow", JSON.stringify({ client: "c", verifier: "v", state: "s", issuer: location.origin,
+  token: "/oauth/token" })));
+await page.goto(`${address}/preview?${new URLSearchParams({ state: "s", code: "c", iss: "https://elsewhere.example" })}`);
+const mixed = await page.textContent("#chat .wrong");
 await browser.close();
-writeFileSync(seen, JSON.stringify({ left, answered, title, tools, controls, refusal, scrolled, cards, inView, landed, known, trouble: troubled, url: page.url() }));
+writeFileSync(seen, JSON.stringify({ left, ended, mixed, answered, title, tools, controls, refusal, scrolled, cards, inView, landed, known, trouble: troubled, url: page.url() }));
