@@ -1,15 +1,19 @@
 """What ends the session of a client."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx
+import jwt
 import pytest
 
-from tests.core.conftest import PASSWORD, SignUp
+from core.tokens import AUDIENCE, mint_access_token
+from tests.core.conftest import PASSWORD, SECRET, SignUp
 from tests.core.oauth.browsing import (
     INVALID_GRANT,
+    RESOURCE,
     App,
     Browser,
     code_for,
@@ -41,6 +45,31 @@ async def test_revoking_either_token_ends_the_session(
     assert not await is_live(client, tokens["access_token"])
     assert not await works(client, api_token)
     assert await works(client, student.access_token), "another session of the student goes on"
+
+
+@pytest.mark.parametrize(
+    ("made_with", "ends"),
+    [((SECRET, RESOURCE), True), ((SECRET, AUDIENCE), False), (("x" * 32, RESOURCE), False)],
+)
+async def test_an_access_token_that_has_run_out_ends_its_session_if_it_is_the_clients(
+    browser: Browser, asking: App, sign_up: SignUp, made_with: tuple[str, str], ends: bool
+) -> None:
+    student = await sign_up()
+    tokens = await grant(browser, asking, student.email)
+    secret, audience = made_with
+    named = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    old = mint_access_token(
+        student_id=UUID(named["sub"]),
+        session_id=UUID(named["sid"]),
+        now=datetime(2020, 1, 1, tzinfo=UTC),
+        secret=secret,
+        audience=audience,
+    )
+    answer = await asking.client.post("/oauth/revoke", data={"token": old, "client_id": asking.client_id})
+    assert answer.status_code == 200
+    assert await is_live(asking.client, tokens["access_token"]) is not ends
+    page = await browser.sign_in(asking.request(), student.email)
+    assert (page.status_code == 200) is ends, "the agreement ends with the session"
 
 
 async def test_what_cannot_be_revoked(client: httpx.AsyncClient, asking: App, sign_up: SignUp) -> None:

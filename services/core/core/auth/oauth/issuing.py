@@ -188,12 +188,15 @@ async def _owner(session: AsyncSession, session_id: UUID) -> str | None:
 
 
 def _session_of(token: str, *, settings: Settings) -> UUID | None:
-    """The session that an access or refresh token of a client names, also one that has ended."""
+    """The session that an access or refresh token of a client names, also one that has ended, or that has run out."""
     try:
         return read_refresh_token(token, secrets=settings.token_secrets, purpose=OAUTH_REFRESH_PURPOSE).session_id
     except InvalidToken:
         pass
     try:
-        return read_access_token(token, secrets=settings.token_secrets, audience=settings.app_resource).session_id
+        claims = read_access_token(
+            token, secrets=settings.token_secrets, audience=settings.app_resource, also_expired=True
+        )
     except InvalidToken:
         return None
+    return claims.session_id
