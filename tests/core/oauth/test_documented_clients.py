@@ -15,7 +15,7 @@ from core.auth.oauth.pages import document_fetcher
 from core.auth.oauth.registry import Fetch
 from core.settings import Settings
 from tests.core.conftest import SignUp, running
-from tests.core.oauth.browsing import ISSUER, App, Browser, answer_of
+from tests.core.oauth.browsing import ISSUER, App, Browser, answer_of, grant
 from tests.core.oauth.conftest import browser_on
 from tests.core.oauth.hosts import DocumentHost, document_host
 
@@ -103,13 +103,23 @@ async def test_a_document_that_cannot_be_read_counts_as_last_seen(
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "410 Gone", "200 OK"])
-async def test_a_document_that_is_gone_or_wrong_ends_its_client(
-    owner: asyncpg.Connection, browser: Browser, documented: App, host: DocumentHost, status: str
+async def test_a_document_that_is_gone_or_wrong_lets_nobody_new_in_and_signs_nobody_out(
+    owner: asyncpg.Connection, documented: App, host: DocumentHost, sign_up: SignUp, status: str
 ) -> None:
-    await browser.open(documented.request())
+    browser = Browser(documented.client)
+    tokens = await grant(browser, documented, (await sign_up()).email)
     await outdate(owner, host)
     host.answer(b"{}", status)
-    assert (await browser.open(documented.request())).status_code == 400
+    for _ in range(3):
+        assert (await browser.open(documented.request())).status_code == 400
+    assert len(host.asked) == 2, "that it was refused is remembered"
+    assert (await documented.refresh(tokens["refresh_token"])).status_code == 200, "a host's slip signs nobody out"
+    await outdate(owner, host)
+    host.reply = b""
+    assert (await browser.open(documented.request())).status_code == 400, "it counts as it was last seen"
+    await outdate(owner, host)
+    host.answer(described(host))
+    assert (await browser.open(documented.request())).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from core.settings import Settings
 LONGEST_CLIENT_ID = 2000
 MOST_UNUSED_CLIENTS = 10_000
 CHATGPT_DOCUMENT = "https://chatgpt.com/oauth/client.json"
+# The one redirect address of a client whose document was refused: a row needs one, and no request can name this.
+WITHDRAWN = ""
 
 Fetch = Callable[[str], Awaitable[Document]]
 
@@ -64,8 +66,16 @@ async def find(database: Database, client_id: str, *, fetch: Fetch, address: str
     """The client that asks for access; UnknownClient, ClientUnreachable, or TooManyAttempts.
 
     A document is read anew when it is old, with no transaction open, and each reading counts for ``address``. One that
-    cannot be read now is used as it was last seen; where its host was asked in vain, it is asked again in five minutes.
+    cannot be read now is used as it was last seen, and one that is refused lets nobody in until a better one is read;
+    in both cases its host is asked again in five minutes.
     """
+    client = await _look_up(database, client_id, fetch=fetch, address=address, settings=settings)
+    if WITHDRAWN in client.redirect_uris:
+        raise UnknownClient
+    return client
+
+
+async def _look_up(database: Database, client_id: str, *, fetch: Fetch, address: str, settings: Settings) -> Client:
     async with database.transaction() as session:
         last_seen = await known(session, client_id)
         stale = select(OAuthClient.client_id).where(
@@ -83,7 +93,9 @@ async def find(database: Database, client_id: str, *, fetch: Fetch, address: str
             return last_seen
     try:
         document = await fetch(client_id)
+        described = read_document(document.content, client_id=client_id)
     except DocumentRefused as error:
+        await _ask_later(database, client_id, redirect_uris=[WITHDRAWN])
         raise UnknownClient from error
     except DocumentUnreachable as error:
         if last_seen is not None:
@@ -92,7 +104,7 @@ async def find(database: Database, client_id: str, *, fetch: Fetch, address: str
         if client_id != CHATGPT_DOCUMENT:
             raise ClientUnreachable from error
         document = Document(_chatgpt_as_we_know_it(), SHORTEST_FRESHNESS)
-    described = read_document(document.content, client_id=client_id)
+        described = read_document(document.content, client_id=client_id)
     async with database.transaction() as session:
         return await _keep(session, described, document=document)
 
@@ -116,13 +128,13 @@ def is_document_address(client_id: str, *, settings: Settings) -> bool:
 
 
 def read_document(content: bytes, *, client_id: str) -> ClientDocument:
-    """What the document at ``client_id`` says; UnknownClient where that is not a public client of that very id."""
+    """What the document at ``client_id`` says; DocumentRefused where that is not a public client of that very id."""
     try:
         described = ClientDocument.model_validate_json(content)
     except ValidationError as error:
-        raise UnknownClient from error
+        raise DocumentRefused("it does not describe a client") from error
     if described.client_id != client_id or AUTH_METHOD not in described.auth_methods:
-        raise UnknownClient
+        raise DocumentRefused("it describes another client, or one that is not public")
     return described
 
 
@@ -143,10 +155,10 @@ async def register(session: AsyncSession, *, metadata: ClientMetadata, address: 
     return Client(client_id, metadata.client_name, frozenset(metadata.redirect_uris), documented=False)
 
 
-async def _ask_later(database: Database, client_id: str) -> None:
+async def _ask_later(database: Database, client_id: str, **learned: list[str]) -> None:
     later = update(OAuthClient).where(OAuthClient.client_id == client_id)
     async with database.transaction() as session:
-        await session.execute(later.values(fresh_until=func.now() + SHORTEST_FRESHNESS))
+        await session.execute(later.values(fresh_until=func.now() + SHORTEST_FRESHNESS, **learned))
 
 
 async def _keep(session: AsyncSession, described: ClientDocument, *, document: Document) -> Client:
