@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from authlib.oauth2 import rfc8414, rfc9207
 
 from core.auth.oauth.clients import Client
 from core.settings import Settings
+from tests.conftest import Servers
 from tests.core.conftest import running
-from tests.core.oauth.browsing import ISSUER, RESOURCE
+from tests.core.oauth.browsing import ISSUER, RESOURCE, register
 from tests.core.oauth.conftest import browser_on
 
 METADATA = "/.well-known/oauth-authorization-server"
@@ -161,7 +163,7 @@ async def test_a_registration_that_is_no_document(client: httpx.AsyncClient, bod
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
-async def test_registrations_are_throttled_and_bounded(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_registrations_are_throttled(settings: Settings) -> None:
     strict = settings.model_copy(update={"sign_in_limits_scale": 0.01})  # three an hour
     body = {"redirect_uris": ["https://client.example/cb"]}
     async with running(strict) as app, browser_on(app) as client:
@@ -169,7 +171,25 @@ async def test_registrations_are_throttled_and_bounded(settings: Settings, monke
         assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
         assert answers[-1].json()["error"] == "temporarily_unavailable"
         assert int(answers[-1].headers["Retry-After"]) > 0
-    monkeypatch.setattr("core.auth.oauth.registry.MOST_UNUSED_CLIENTS", 1)
-    async with running(settings) as app, browser_on(app) as client:
-        full = await client.post("/oauth/register", json=body)
-        assert (full.status_code, full.json()["error"]) == (503, "temporarily_unavailable")
+
+
+async def test_a_new_client_takes_the_place_of_the_oldest_that_nobody_has_let_in(
+    servers: Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.auth.oauth.registry.MOST_UNUSED_CLIENTS", 3)
+    monkeypatch.setattr("core.auth.oauth.registry.ROOM_FOR", 1)
+    database = servers.new_database()
+    own = settings.model_copy(update={"core_database_url": type(settings.jwt_secret_key)(database.core_url)})
+    async with running(own) as app, browser_on(app) as client:
+        oldest, old, young = [(await register(client)).client_id for _ in range(3)]
+        full = await client.post("/oauth/register", json={"redirect_uris": ["https://client.example/cb"]})
+        assert (full.status_code, full.json()["error"]) == (503, "temporarily_unavailable"), "each may be under way"
+        owner = await asyncpg.connect(database.owner_url)
+        try:
+            aged = "UPDATE oauth_clients SET created_at = now() - CAST($2 AS text)::interval WHERE client_id = $1"
+            await owner.executemany(aged, [(old, "61 minutes"), (oldest, "62 minutes"), (young, "59 minutes")])
+            new = (await register(client)).client_id
+            left = await owner.fetch("SELECT client_id FROM oauth_clients")
+        finally:
+            await owner.close()
+        assert {row["client_id"] for row in left} == {old, young, new}

@@ -146,6 +146,14 @@ async def test_who_does_not_agree_gives_nothing_away(
     assert answer_of(await browser.submit(anything_else, "consent"))["error"] == "access_denied"
 
 
+async def test_a_client_that_was_forgotten_meanwhile_is_told_on_a_page(
+    browser: Browser, owner: asyncpg.Connection, asking: App, sign_up: SignUp
+) -> None:
+    page = await browser.sign_in(asking.request(), (await sign_up()).email)
+    await owner.execute("DELETE FROM oauth_clients WHERE client_id = $1", asking.client_id)
+    assert is_page(await browser.submit(page, "consent", decision="allow"), 400)
+
+
 async def test_consent_is_remembered_for_each_client(
     client: httpx.AsyncClient, browser: Browser, asking: App, sign_up: SignUp
 ) -> None:

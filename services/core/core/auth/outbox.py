@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.auth.mails import LETTERS, compose
+from core.auth.oauth import registry
 from core.database import Database
 from core.errors import ServiceError
 from core.mail import SEND_SECONDS, Mailer, MailNotSent, MailRefused
@@ -23,6 +24,7 @@ LEASE = timedelta(seconds=2 * SEND_SECONDS)
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=15)
 CLEANING_SECONDS = 60.0
+UNUSED_CLIENT_KEPT = timedelta(days=1)
 
 CLAIM = text("""
     UPDATE account_mails AS m SET due_at = now() + CAST(:lease AS interval), attempts = attempts + 1
@@ -56,14 +58,6 @@ CLEAR_KEYS = text("""
 CLEAR_SESSIONS = text("""
     DELETE FROM sessions WHERE session_id IN (
         SELECT session_id FROM sessions WHERE expires_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)
-""")
-# A client that no student has let in within a day; one that comes back registers, or its document is read, again.
-CLEAR_CLIENTS = text("""
-    DELETE FROM oauth_clients WHERE client_id IN (
-        SELECT client_id FROM oauth_clients c WHERE created_at < now() - interval '1 day'
-        AND NOT EXISTS (SELECT FROM oauth_consents o WHERE o.client_id = c.client_id)
-        AND NOT EXISTS (SELECT FROM oauth_grants g WHERE g.client_id = c.client_id)
-        LIMIT 1000 FOR UPDATE SKIP LOCKED)
 """)
 
 
@@ -139,7 +133,8 @@ class Outbox:
         self._cleaned = time.monotonic()
         async with self._database.transaction() as session:
             never_sent = sum((await session.scalars(CLEAR_MAILS)).all())
-            for clearing in (CLEAR_THROTTLES, CLEAR_KEYS, CLEAR_SESSIONS, CLEAR_CLIENTS):
+            for clearing in (CLEAR_THROTTLES, CLEAR_KEYS, CLEAR_SESSIONS):
                 await session.execute(clearing)
+            await registry.forget_unused(session, age=UNUSED_CLIENT_KEPT, most=1000)
         if never_sent:
             logger.warning("%d mails ran out before they could be sent: is SMTP_SERVER right?", never_sent)

@@ -191,6 +191,7 @@ async def reset(asked: Form, visit: ThisVisit) -> Response:
 async def decide(asked: Form, visit: ThisVisit) -> Response:
     """What the student has decided, taken to the client."""
     ticket = visit.ticket(asked)
+    await visit.client(ticket)
     decide = service.allow if asked.data.get("decision") == "allow" else service.deny
     async with visit.desk.database.transaction() as session:
         location = await decide(session, ticket=ticket, settings=visit.desk.settings)

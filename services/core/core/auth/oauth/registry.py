@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from importlib.resources import files
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.auth.oauth.clients import AUTH_METHOD, Client, ClientDocument, ClientMetadata
 from core.auth.oauth.documents import SHORTEST_FRESHNESS, Document, DocumentRefused, DocumentUnreachable
+from core.auth.oauth.tickets import LIFETIME as SIGN_IN_LIFETIME
 from core.auth.throttle import CLIENT_BY_ADDRESS, DOCUMENT_BY_ADDRESS, Attempt, TooManyAttempts, take
 from core.database import Database
 from core.errors import ServiceError
@@ -20,6 +22,7 @@ from core.settings import Settings
 
 LONGEST_CLIENT_ID = 2000
 MOST_UNUSED_CLIENTS = 10_000
+ROOM_FOR = 100
 CHATGPT_DOCUMENT = "https://chatgpt.com/oauth/client.json"
 # The one redirect address of a client whose document was refused: a row needs one, and no request can name this.
 WITHDRAWN = ""
@@ -32,6 +35,14 @@ REGISTER = text("""
     WHERE (SELECT count(*) FROM oauth_clients c
            WHERE NOT EXISTS (SELECT FROM oauth_consents o WHERE o.client_id = c.client_id)) < :most
     RETURNING client_id
+""")
+# One that comes back registers, or its document is read, again.
+FORGET = text("""
+    DELETE FROM oauth_clients WHERE client_id IN (
+        SELECT client_id FROM oauth_clients c WHERE created_at < now() - CAST(:age AS interval)
+        AND NOT EXISTS (SELECT FROM oauth_consents o WHERE o.client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_grants g WHERE g.client_id = c.client_id)
+        ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED)
 """)
 
 
@@ -139,20 +150,29 @@ def read_document(content: bytes, *, client_id: str) -> ClientDocument:
 
 
 async def register(session: AsyncSession, *, metadata: ClientMetadata, address: str, settings: Settings) -> Client:
-    """A new client. Raises TooManyAttempts, and TooManyClients while too many wait that nobody has let in."""
+    """A new client, for which the oldest that nobody has let in make room.
+
+    Raises TooManyAttempts, and TooManyClients while too many wait that are so young that a sign-in may be under way.
+    """
     await take(session, Attempt(CLIENT_BY_ADDRESS, address), settings=settings)
-    client_id = await session.scalar(
-        REGISTER,
-        {
-            "client_id": str(uuid.uuid4()),
-            "client_name": metadata.client_name,
-            "redirect_uris": metadata.redirect_uris,
-            "most": MOST_UNUSED_CLIENTS,
-        },
-    )
+    row = {
+        "client_id": str(uuid.uuid4()),
+        "client_name": metadata.client_name,
+        "redirect_uris": metadata.redirect_uris,
+        "most": MOST_UNUSED_CLIENTS,
+    }
+    client_id = await session.scalar(REGISTER, row)
+    if client_id is None:
+        await forget_unused(session, age=SIGN_IN_LIFETIME, most=ROOM_FOR)
+        client_id = await session.scalar(REGISTER, row)
     if client_id is None:
         raise TooManyClients
     return Client(client_id, metadata.client_name, frozenset(metadata.redirect_uris), documented=False)
+
+
+async def forget_unused(session: AsyncSession, *, age: timedelta, most: int) -> None:
+    """Delete the oldest clients that are older than ``age`` and that no student has let in."""
+    await session.execute(FORGET, {"age": age, "most": most})
 
 
 async def _ask_later(database: Database, client_id: str, **learned: list[str]) -> None:
