@@ -47,7 +47,13 @@ async def test_the_app_says_whose_tokens_it_takes(client: httpx.AsyncClient, add
     assert described["scopes_supported"] == ["learn"]
 
 
-@pytest.mark.parametrize("address", [METADATA, RESOURCE_METADATA, "/oauth/token", "/oauth/register", "/oauth/revoke"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(METADATA, RESOURCE_METADATA, f"{RESOURCE_METADATA}/mcp"),
+        *("/oauth/token", "/oauth/register", "/oauth/revoke"),
+    ],
+)
 async def test_a_page_of_any_origin_may_ask(client: httpx.AsyncClient, address: str) -> None:
     asked = await client.options(address, headers={"Origin": "https://inspector.example"})
     assert asked.status_code == 204
@@ -62,13 +68,6 @@ async def test_a_page_of_any_origin_may_ask(client: httpx.AsyncClient, address: 
 @pytest.mark.parametrize("address", [f"{METADATA}/mcp", f"{METADATA}/", f"{RESOURCE_METADATA}/other"])
 async def test_nothing_is_described_elsewhere(client: httpx.AsyncClient, address: str) -> None:
     assert (await client.get(address)).status_code == 404
-
-
-async def test_an_issuer_with_a_path_is_described_at_its_own_address(settings: Settings) -> None:
-    async with running(settings.model_copy(update={"public_url": f"{ISSUER}/tutor"})) as app, browser_on(app) as client:
-        assert (await client.get(METADATA)).status_code == 404
-        assert (await client.get(f"{METADATA}/tutor")).json()["issuer"] == f"{ISSUER}/tutor"
-        assert (await client.get(f"{RESOURCE_METADATA}/tutor/mcp")).json()["resource"] == f"{ISSUER}/tutor/mcp"
 
 
 @pytest.mark.parametrize(

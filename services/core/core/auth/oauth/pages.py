@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -107,13 +106,12 @@ async def authorize(request: Request, visit: ThisVisit, fetch: Fetch) -> Respons
     asked = Parameters(request.query_params.multi_items())
     client, ticket = await service.begin(visit.desk, asked=asked, fetch=fetch)
     shown = visit.show("sign_in.html", client, ticket, problem=None, email="")
-    place = urlsplit(visit.desk.settings.public_url)
     shown.set_cookie(
         COOKIE,
         visit.browser,
         max_age=int(LIFETIME.total_seconds()),
-        path=f"{place.path}/oauth",
-        secure=place.scheme == "https",
+        path="/oauth",
+        secure=visit.desk.settings.public_url.startswith("https:"),
         httponly=True,
         samesite="lax",
     )

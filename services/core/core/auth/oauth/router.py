@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
+from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
@@ -32,6 +32,7 @@ OPEN_TO_ANY_PAGE = {
 NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 METADATA = "/.well-known/oauth-authorization-server"
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
+APP_RESOURCE_METADATA = f"{RESOURCE_METADATA}/mcp"
 
 
 class ProtocolRoute(APIRoute):
@@ -80,19 +81,16 @@ router = APIRouter(route_class=ProtocolRoute, include_in_schema=False)
 exchange_router = APIRouter(route_class=ProtocolRoute, include_in_schema=False)
 
 
-@router.get(METADATA + "{place:path}")
-async def read_metadata(place: str, settings: RequestSettings) -> JSONResponse:
-    """Where everything is, and what this server can (RFC 8414), at the address that its issuer makes."""
-    if place != urlsplit(settings.public_url).path:
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
+@router.get(METADATA)
+async def read_metadata(settings: RequestSettings) -> JSONResponse:
+    """Where everything is, and what this server can (RFC 8414)."""
     return JSONResponse(metadata(settings))
 
 
-@router.get(RESOURCE_METADATA + "{place:path}")
-async def read_resource_metadata(place: str, settings: RequestSettings) -> JSONResponse:
+@router.get(RESOURCE_METADATA)
+@router.get(APP_RESOURCE_METADATA)
+async def read_resource_metadata(settings: RequestSettings) -> JSONResponse:
     """Whose tokens the ChatGPT app takes (RFC 9728), at the address that its own makes, and at the shortest."""
-    if place not in {"", urlsplit(settings.app_resource).path}:
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
     return JSONResponse(
         {
             "resource": settings.app_resource,
@@ -107,8 +105,9 @@ async def read_resource_metadata(place: str, settings: RequestSettings) -> JSONR
 @router.options("/oauth/token")
 @router.options("/oauth/revoke")
 @router.options("/oauth/register")
-@router.options(METADATA + "{place:path}")
-@router.options(RESOURCE_METADATA + "{place:path}")
+@router.options(METADATA)
+@router.options(RESOURCE_METADATA)
+@router.options(APP_RESOURCE_METADATA)
 async def allow_any_page() -> Response:
     """What a browser asks before a page of another origin may call."""
     return Response(status_code=status.HTTP_204_NO_CONTENT)
