@@ -96,10 +96,10 @@ async def test_guesses_on_the_page_count_like_those_at_login(servers: Servers, s
     async with running(strict) as app, browser_on(app) as client:
         browser, app_ = Browser(client), await register(client)
         email = new_email()
-        assert [(await browser.sign_in(app_.request(), email, "wrong")).status_code for _ in range(4)] == [
-            *(401, 401, 401),
-            429,
-        ]
+        pages = [await browser.sign_in(app_.request(), email, "wrong") for _ in range(4)]
+        assert [page.status_code for page in pages] == [401, 401, 401, 429]
+        assert is_page(pages[-1], 429)
+        assert int(pages[-1].headers["Retry-After"]) > 0
         login = await client.post("/api/v1/auth/login", json={"email": email, "password": "wrong"})
         assert login.status_code == 429
 

@@ -73,12 +73,24 @@ class Visit:
             raise registry.UnknownClient
         return client
 
-    def show(self, name: str, client: Client, ticket: Ticket, status_code: int = 200, **words: Any) -> HTMLResponse:
-        """The next page, with the ticket in its forms."""
+    def show(
+        self,
+        name: str,
+        client: Client,
+        ticket: Ticket,
+        refused: ServiceError | ValidationError | None = None,
+        **words: Any,
+    ) -> HTMLResponse:
+        """The next page, with the ticket in its forms; the same page again where it says what was ``refused``."""
         sealed = seal(ticket, browser=self.browser, secret=self.desk.settings.token_secrets[0], now=self.now)
         end = {"place": place_of(ticket.redirect_uri), "loopback": is_loopback(ticket.redirect_uri)}
-        shown = {"notice": None, **end, **words}
-        return page(name, status_code, leads_to=ticket.redirect_uri, client=client, ticket=sealed, **shown)
+        shown = {"notice": None, "problem": None if refused is None else in_words(refused), **end, **words}
+        status_code, headers = (200 if refused is None else 422), {}
+        if isinstance(refused, ServiceError):
+            status_code, headers = refused.status, refused.headers
+        return page(
+            name, status_code, leads_to=ticket.redirect_uri, headers=headers, client=client, ticket=sealed, **shown
+        )
 
 
 async def read_visit(request: Request, desk: SignInDesk, now: Now) -> Visit:
@@ -105,7 +117,7 @@ async def authorize(request: Request, visit: ThisVisit, fetch: Fetch) -> Respons
     """Where a client sends a student who shall let it in."""
     asked = Parameters(request.query_params.multi_items())
     client, ticket = await service.begin(visit.desk, asked=asked, fetch=fetch)
-    shown = visit.show("sign_in.html", client, ticket, problem=None, email="")
+    shown = visit.show("sign_in.html", client, ticket, email="")
     shown.set_cookie(
         COOKIE,
         visit.browser,
@@ -125,11 +137,11 @@ async def sign_in(asked: Form, visit: ThisVisit) -> Response:
     client = await visit.client(ticket)
     email, password = asked.data.get("email"), asked.data.get("password")
     if email is None or password is None:
-        return visit.show("sign_in.html", client, ticket, problem=None, email=email or "")
+        return visit.show("sign_in.html", client, ticket, email=email or "")
     try:
         ticket = await service.sign_in(visit.desk, ticket=ticket, email=email, password=password)
     except (WrongCredentials, TooManyAttempts, TooManyAtOnce) as error:
-        return visit.show("sign_in.html", client, ticket, error.status, problem=error.message, email=email)
+        return visit.show("sign_in.html", client, ticket, error, email=email)
     return await _signed_in(visit, client, ticket)
 
 
@@ -141,14 +153,12 @@ async def sign_up(asked: Form, visit: ThisVisit) -> Response:
     given = {name: asked.data.get(name, "") for name in ("email", "full_name", "timezone")}
     words: dict[str, Any] = {**given, "timezones": timezones(), "shortest_password": SHORTEST_PASSWORD}
     if "email" not in asked.data or "password" not in asked.data:
-        return visit.show("sign_up.html", client, ticket, problem=None, **words)
+        return visit.show("sign_up.html", client, ticket, **words)
     try:
         wanted = _wanted({**given, "password": asked.data["password"]})
         ticket = await service.sign_up(visit.desk, ticket=ticket, request=wanted)
-    except ValidationError as error:
-        return visit.show("sign_up.html", client, ticket, 422, problem=in_words(error), **words)
-    except (InvalidFields, AccountExists, TooManyAttempts) as error:
-        return visit.show("sign_up.html", client, ticket, error.status, problem=in_words(error), **words)
+    except (ValidationError, InvalidFields, AccountExists, TooManyAttempts) as error:
+        return visit.show("sign_up.html", client, ticket, error, **words)
     return await _signed_in(visit, client, ticket)
 
 
@@ -159,14 +169,14 @@ async def forget(asked: Form, visit: ThisVisit) -> Response:
     client = await visit.client(ticket)
     email = asked.data.get("email")
     if email is None:
-        return visit.show("forgot.html", client, ticket, problem=None)
+        return visit.show("forgot.html", client, ticket)
     desk = visit.desk
     try:
         async with desk.database.transaction() as session:
             await recovery.forgot_password(session, email=email, address=desk.address, settings=desk.settings)
     except TooManyAttempts as error:
-        return visit.show("forgot.html", client, ticket, error.status, problem=error.message)
-    return visit.show("reset.html", client, ticket, problem=None, shortest_password=SHORTEST_PASSWORD)
+        return visit.show("forgot.html", client, ticket, error)
+    return visit.show("reset.html", client, ticket, shortest_password=SHORTEST_PASSWORD)
 
 
 @pages_router.post("/reset")
@@ -178,11 +188,9 @@ async def reset(asked: Form, visit: ThisVisit) -> Response:
     words: dict[str, Any] = {"shortest_password": SHORTEST_PASSWORD}
     try:
         await recovery.reset_password(visit.desk, reset=PasswordReset.model_validate(given))
-    except ValidationError as error:
-        return visit.show("reset.html", client, ticket, 422, problem=in_words(error), **words)
-    except (TokenRefused, InvalidFields, TooManyAttempts) as error:
-        return visit.show("reset.html", client, ticket, error.status, problem=in_words(error), **words)
-    return visit.show("sign_in.html", client, ticket, problem=None, email="", notice="Your password is changed.")
+    except (ValidationError, TokenRefused, InvalidFields, TooManyAttempts) as error:
+        return visit.show("reset.html", client, ticket, error, **words)
+    return visit.show("sign_in.html", client, ticket, email="", notice="Your password is changed.")
 
 
 @pages_router.post("/consent")
