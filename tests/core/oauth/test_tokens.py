@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import jwt
+import pytest
 
 from core.tokens import mint_access_token
 from tests.core.conftest import SECRET, SignUp
@@ -145,3 +146,13 @@ async def test_a_body_that_is_no_form_is_refused(client: httpx.AsyncClient, aski
     assert refusal(await client.post("/oauth/token", content=twice, headers=form)) == (400, "invalid_request")
     bytes_ = b"grant_type=%ff%fe&client_id=\xff"
     assert refusal(await client.post("/oauth/token", content=bytes_, headers=form)) == (400, "unsupported_grant_type")
+
+
+@pytest.mark.parametrize("endpoint", ["token", "revoke"])
+@pytest.mark.parametrize("form", [{}, {"client_id": "named in the body too"}])
+async def test_a_client_that_authenticates_is_told_that_clients_do_not(
+    client: httpx.AsyncClient, endpoint: str, form: dict[str, str]
+) -> None:
+    answer = await client.post(f"/oauth/{endpoint}", data={"token": "t", **form}, auth=("a client", "its secret"))
+    assert refusal(answer) == (401, "invalid_client")
+    assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")

@@ -29,9 +29,19 @@ class OAuthRefused(ServiceError):
     code = "INVALID_REQUEST"
     keeps_changes = True  # a family that a replayed code or token has ended stays ended
 
-    def __init__(self, error: str, description: str) -> None:
+    def __init__(self, error: str, description: str | None = None) -> None:
         super().__init__(description)
         self.error = error
+
+
+class ClientAuthenticated(OAuthRefused):
+    """Clients do not authenticate here: send the client_id in the body, and no Authorization header."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__(InvalidClientError.error)
+        self.headers = {"WWW-Authenticate": 'Basic realm="Course Companion"'}  # RFC 6749, section 5.2, wants it
 
 
 class Parameters(OAuth2Payload):

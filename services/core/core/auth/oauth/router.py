@@ -13,7 +13,7 @@ from core import security
 from core.auth.desk import ClientAddress
 from core.auth.oauth import issuing, registry
 from core.auth.oauth.clients import AUTH_METHOD, GRANT_TYPES, SCOPE, ClientMetadata
-from core.auth.oauth.grants import OAuthRefused, Parameters
+from core.auth.oauth.grants import ClientAuthenticated, OAuthRefused, Parameters
 from core.clock import Now
 from core.database import RequestDatabase
 from core.errors import ServiceError
@@ -75,6 +75,12 @@ async def read_form(request: Request) -> Parameters:
         raise OAuthRefused("invalid_request", "The body cannot be read.") from error
 
 
+async def refuse_authentication(request: Request) -> None:
+    """Raise ClientAuthenticated where a client shows more than its id."""
+    if "authorization" in request.headers:
+        raise ClientAuthenticated
+
+
 Form = Annotated[Parameters, Depends(read_form)]
 
 router = APIRouter(route_class=ProtocolRoute, include_in_schema=False)
@@ -113,7 +119,7 @@ async def allow_any_page() -> Response:
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
-@router.post("/oauth/token")
+@router.post("/oauth/token", dependencies=[Depends(refuse_authentication)])
 async def issue_tokens(asked: Form, database: RequestDatabase, settings: RequestSettings, now: Now) -> JSONResponse:
     """Tokens for a code or a refresh token."""
     async with database.transaction() as session:
@@ -121,7 +127,7 @@ async def issue_tokens(asked: Form, database: RequestDatabase, settings: Request
     return JSONResponse(tokens, headers=NOT_KEPT)
 
 
-@router.post("/oauth/revoke")
+@router.post("/oauth/revoke", dependencies=[Depends(refuse_authentication)])
 async def revoke_token(asked: Form, database: RequestDatabase, settings: RequestSettings) -> Response:
     """End what a token belongs to."""
     async with database.transaction() as session:
