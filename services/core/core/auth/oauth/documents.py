@@ -1,4 +1,4 @@
-"""Client documents: the only place where core asks another machine something over HTTP.
+"""Client documents: the only place where core asks a machine over HTTP that somebody else has named.
 
 A client may be known by the address of a JSON document that describes it (OAuth Client ID Metadata Document). Whoever
 asks for access names that address, so fetching it must never reach into our own network: the host has to be one that
