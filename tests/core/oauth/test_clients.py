@@ -78,6 +78,37 @@ def test_a_scope_of_nothing_but_spaces_asks_for_the_usual(asked: str | None, gra
     assert client.get_allowed_scope(asked) == granted
 
 
+@pytest.mark.parametrize(
+    ("named", "asked", "its_own"),
+    [
+        ("http://127.0.0.1:3055/cb?k=1", "http://127.0.0.1:49152/cb?k=1", True),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1/cb", True),
+        ("http://[::1]/cb", "http://[::1]:49152/cb", True),
+        ("http://127.0.0.1", "http://127.0.0.1:49152", True),
+        ("http://127.0.0.1:3055/cb?k=1", "http://127.0.0.1:49152/cb", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1:49152/other", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1:49152/cb/", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1:49152/cb\n", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1:x/cb", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1:1@elsewhere.example/cb", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.1:1.elsewhere.example/cb", False),
+        ("http://127.0.0.1:3055/cb", "http://user@127.0.0.1:3055/cb", False),
+        ("http://127.0.0.1:3055/cb", "https://127.0.0.1:49152/cb", False),
+        ("http://127.0.0.1:3055/cb", "http://[::1]:3055/cb", False),
+        ("http://127.0.0.1:3055/cb", "http://127.0.0.2:3055/cb", False),
+        ("http://localhost:3055/cb", "http://localhost:49152/cb", False),
+        ("https://client.example:8443/cb", "https://client.example:8444/cb", False),
+        ("https://client.example/http://127.0.0.1:1/", "https://client.example/http://127.0.0.1:2/", False),
+    ],
+)
+def test_a_program_on_this_machine_may_take_any_port_and_nothing_else_differs(
+    named: str, asked: str, its_own: bool
+) -> None:
+    client = Client("id", None, frozenset({named, "https://client.example/another"}), documented=False)
+    assert client.check_redirect_uri(named)
+    assert client.check_redirect_uri(asked) is its_own
+
+
 async def test_a_client_registers_and_is_a_public_one(client: httpx.AsyncClient) -> None:
     asked = {
         "client_name": "Une appli",

@@ -13,6 +13,7 @@ from tests.core.oauth.browsing import (
     RESOURCE,
     App,
     Browser,
+    answer_of,
     code_for,
     exchange,
     is_live,
@@ -73,6 +74,18 @@ async def test_a_code_is_bound_to_what_it_was_given_for(
     assert refusal(refused) == expected
     assert "[" not in refused.json()["error_description"], "an error is words, not a list of Python's"
     assert (await asking.redeem(code)).status_code == 200, "what was refused has used nothing up"
+
+
+async def test_a_code_is_bound_to_the_port_on_this_machine_that_was_asked_for(
+    browser: Browser, on_this_machine: App, sign_up: SignUp
+) -> None:
+    named = on_this_machine.redirect_uri
+    on_this_machine.redirect_uri = named.replace(":3055", ":49152")
+    back = await browser.follow(on_this_machine.request(), (await sign_up()).email)
+    assert back.headers["Location"].startswith(on_this_machine.redirect_uri)
+    code = answer_of(back)["code"]
+    assert refusal(await on_this_machine.redeem(code, redirect_uri=named)) == INVALID_GRANT
+    assert (await on_this_machine.redeem(code)).status_code == 200
 
 
 async def test_a_code_is_bound_to_its_client(

@@ -17,6 +17,7 @@ SCOPE = "learn"
 GRANT_TYPES = ("authorization_code", "refresh_token")
 AUTH_METHOD = "none"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK_PORT = re.compile(r"\A(http://(?:127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|\Z)")
 # It is shown to students and written into a page's policy: so nothing but a host name or a bracketed IP, and a port.
 HOST_AND_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -49,6 +50,10 @@ def is_loopback(uri: str) -> bool:
     """Whether an address is on the very machine that asks for it."""
     parts = urlsplit(uri)
     return parts.scheme in {"http", "https"} and parts.hostname in LOOPBACK
+
+
+def _without_port(uri: str) -> str:
+    return LOOPBACK_PORT.sub(r"\1", uri)
 
 
 def place_of(uri: str) -> str:
@@ -117,8 +122,11 @@ class Client:
         return " ".join((scope or "").split()) or SCOPE
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Whether this is, character by character, an address that the client has named."""
-        return redirect_uri in self.redirect_uris
+        """Whether this is, character by character, an address that the client has named; on this machine but its port.
+
+        A program of the student's own takes the port that is free (RFC 8252, section 7.3). The name localhost is exact.
+        """
+        return _without_port(redirect_uri) in map(_without_port, self.redirect_uris)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002  # authlib's signature
         """Every client here is a public one."""
