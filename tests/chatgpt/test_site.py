@@ -53,6 +53,7 @@ async def test_privacy_names_who_reads_answers_and_what_is_kept_of_sign_in(clien
         "network address",
         "one cookie",
         "Until you disconnect the app",
+        "so it disconnects the app too",
     ):
         assert said in told
 

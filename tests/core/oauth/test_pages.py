@@ -38,6 +38,7 @@ async def test_from_request_to_code(browser: Browser, asking: App, sign_up: Sign
     assert is_page(page)
     assert student.email in page.text
     assert "It will take you to <strong>client.example</strong>." in page.text
+    assert "until you disconnect it or change your password:" in page.text
     assert "your own computer" not in page.text
     assert "Nobody has" in page.text, "a client that registered itself proves nothing by its name"
     answer = await browser.submit(page, "consent", decision="allow")
