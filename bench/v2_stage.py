@@ -16,7 +16,7 @@ import httpx
 
 from devstack import services
 from devstack.stack import Stack, remove_data
-from tests.conftest import free_plan
+from tests.conftest import free_plan, free_port
 from tests.live import Live
 
 NO_LIMITS = {
@@ -113,11 +113,3 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

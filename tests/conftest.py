@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -53,6 +54,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     shared_out = hasattr(session.config, "workerinput") and session.config.option.loadgroup
     if shared_out and not all("@" in item.nodeid for item in session.items):
         pytest.exit("pytest-xdist ignores the groups: is there a new pytest?", returncode=4)
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def free_plan(state: Path, **settings: str) -> Plan:

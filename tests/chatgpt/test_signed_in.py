@@ -18,7 +18,8 @@ from core.tokens import mint_access_token
 from devstack import services
 from devstack.gateway import servers
 from tests.chatgpt.chat import app_token, chatting, public_url
-from tests.gateway.conftest import Gateway, free_port, running_gateway
+from tests.conftest import free_port
+from tests.gateway.conftest import Gateway, running_gateway
 from tests.live import GOOD_ANSWER, PASSWORD, Live, Student, eventually
 
 

@@ -10,7 +10,7 @@ from chatgpt_app.app import create_app
 from chatgpt_app.pages import members
 from chatgpt_app.server import CourseServer
 from chatgpt_app.settings import Settings
-from tests.gateway.conftest import free_port
+from tests.conftest import free_port
 
 TOKEN = "a-service-token-of-more-than-32-characters"
 

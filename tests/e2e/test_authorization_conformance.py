@@ -1,24 +1,18 @@
 """The protocol's own suite for authorization servers, against the gateway, with a student who signs in and agrees."""
 
 import asyncio
-import socket
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 
 from tests.chatgpt.node import HERE, NODE, package
+from tests.conftest import free_port
 from tests.core.oauth.browsing import Browser, register
 from tests.live import PASSWORD, Live
 
 SUITE = "@modelcontextprotocol/conformance/dist/index.js"
 PATIENCE_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 async def authorize_url(output: asyncio.StreamReader) -> tuple[str, str]:

@@ -5,7 +5,6 @@ import dataclasses
 import http.client
 import io
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from devstack import binaries
 from devstack.gateway import local_values, render, servers
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "gateway" / "nginx.conf.template").read_text()
@@ -172,12 +172,6 @@ def parse(raw: bytes) -> Answer:
     response = http.client.HTTPResponse(Received())  # type: ignore[arg-type]  # it only ever calls makefile
     response.begin()
     return Answer(response.status, response.headers, response.read())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until_listening(port: int, process: asyncio.subprocess.Process) -> None:
