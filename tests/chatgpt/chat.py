@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import httpx2
@@ -47,15 +47,20 @@ class Kept:
 
 @dataclass
 class Person:
-    """Somebody in front of a browser; ``new`` signs up, otherwise an account is there already."""
+    """Somebody in front of a browser; ``new`` signs up, otherwise an account is there already.
+
+    ``asked``: what each request said that brought the browser to the sign-in page.
+    """
 
     gateway: str
     email: str
     new: bool = False
     password: str = PASSWORD
     came_back: dict[str, str] = field(default_factory=dict)
+    asked: list[dict[str, str]] = field(default_factory=list)
 
     async def visit(self, url: str) -> None:
+        self.asked.append(dict(parse_qsl(urlsplit(url).query)))
         async with httpx.AsyncClient(base_url=self.gateway, timeout=30) as client:
             browser = Browser(client)
             page = await client.get(url)
@@ -83,6 +88,7 @@ class Chat:
     """A conversation: every result is looked through for what no tool may show."""
 
     client: Client
+    provider: OAuthClientProvider | None = None
     heard: list[str] = field(default_factory=list)
 
     async def call(self, name: str, **arguments: Any) -> CallToolResult:
@@ -137,7 +143,7 @@ async def signing_in(live: Live, person: Person, kept: Kept, mode: str = "auto")
         httpx2.AsyncClient(auth=provider, timeout=60) as http,
         Client(streamable_http_client(address, http_client=http), mode=mode) as client,
     ):
-        yield Chat(client)
+        yield Chat(client, provider)
 
 
 @asynccontextmanager
