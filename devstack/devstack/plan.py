@@ -265,8 +265,15 @@ def make_plan(
     )
 
 
+def grpc_sockets(port: int) -> list[Path]:
+    """The files by which a SeaweedFS listens for gRPC on this port, or has listened: it puts them into /tmp, always."""
+    return list(Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"))  # noqa: S108  # its choice
+
+
 def port_in_use(port: int) -> bool:
-    """Whether somebody listens on the port, or holds it."""
+    """Whether somebody listens on the port, or holds it, if only by a socket that another user's SeaweedFS left."""
+    if os.geteuid() != 0 and any(path.lstat().st_uid != os.geteuid() for path in grpc_sockets(port)):
+        return True
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from devstack import roster, services
 from devstack.filled import mark, marked_revision
 from devstack.places import free_space, private_home_path, short_socket_folder
-from devstack.plan import CannotStart, Plan, port_in_use
+from devstack.plan import CannotStart, Plan, grpc_sockets, port_in_use
 from devstack.postgres import Postgres, make_missing_logins, psql
 from devstack.processes import Child, Command, GivenUp, Program, run_once
 from devstack.servers import nginx, s3_folder, seaweedfs, valkey
@@ -221,6 +221,8 @@ class Stack:
         for group in (("nginx",), ("core", "intelligence", "grading worker", "model simulator"), tuple(self.children)):
             present = [self.children.pop(name) for name in group if name in self.children]
             _together([child.stop for child in present])
+            if any(child.program.name == "SeaweedFS" for child in present):
+                _remove_sockets(self.plan)
         roster.forget(self.plan)
 
     def _record(self) -> None:
@@ -233,6 +235,14 @@ class Stack:
         began = time.monotonic()
         yield
         self.say(f"  ✓ {name} ({time.monotonic() - began:.1f} s)")
+
+
+def _remove_sockets(plan: Plan) -> None:
+    """Remove what SeaweedFS leaves in /tmp: there it would stand in the way of another user's."""
+    for port in plan.ports.named().values():
+        for path in grpc_sockets(port):
+            with suppress(OSError):
+                path.unlink()
 
 
 def remove_data(plan: Plan) -> None:

@@ -16,11 +16,12 @@ from devstack import commands, services
 from devstack import plan as plan_module
 from devstack.commands import one_clear_line, table
 from devstack.places import free_space, private_home, private_home_path
-from devstack.plan import CannotStart, Ports, make_plan, read_env_file
+from devstack.plan import CannotStart, Ports, grpc_sockets, make_plan, read_env_file
 from devstack.postgres import Postgres
 from devstack.processes import Child, Program
+from devstack.servers import seaweedfs
 from devstack.stack import Stack
-from tests.conftest import ROOT, Servers, free_plan
+from tests.conftest import ROOT, Servers, free_plan, free_port
 
 
 def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path: Path) -> None:
@@ -127,6 +128,30 @@ def test_a_port_that_only_root_may_take_is_not_called_in_use(monkeypatch: pytest
     monkeypatch.setattr(socket, "socket", Refused)
     with pytest.raises(CannotStart, match="Port 80 is for root only"):
         plan_module.port_in_use(80)
+
+
+def test_a_socket_that_anothers_bucket_left_keeps_its_port_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    path = Path(f"/tmp/seaweedfs-master-grpc-{port}.sock")  # where SeaweedFS has it
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    try:
+        assert not plan_module.port_in_use(port)
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+        assert plan_module.port_in_use(port)
+    finally:
+        path.unlink()
+
+
+def test_the_bucket_leaves_no_socket_behind(tmp_path: Path) -> None:
+    stack = Stack(free_plan(tmp_path / "state"))
+    ports = stack.plan.ports.named().values()
+    try:
+        stack.run(seaweedfs(stack.plan))
+        assert [path for port in ports for path in grpc_sockets(port)]
+    finally:
+        stack.stop()
+    assert not [path for port in ports for path in grpc_sockets(port)]
 
 
 def test_secrets_are_kept_and_only_for_their_owner(tmp_path: Path) -> None:
