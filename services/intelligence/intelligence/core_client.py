@@ -59,7 +59,7 @@ def _client() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         base_url=settings.core_url,
         headers={"Authorization": f"Bearer {settings.core_service_token.get_secret_value()}"},
-        # Waiting for a free connection has the whole time: where a class arrives at once, a part of it is soon over.
+        # No shorter limit for getting a connection: where a class arrives at once, many wait for a free one, not long.
         timeout=aiohttp.ClientTimeout(total=5, sock_connect=2),
         connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
         raise_for_status=False,

@@ -156,15 +156,15 @@ async def test_who_loses_the_last_attempt_and_the_last_unit_at_once_is_told_of_t
     student = await world.student()
     for _ in range(2):
         assert (await student.submit()).status_code == 202
-    read = service._standing
+    read = service._attempts
 
     async def read_just_before_another_takes_it(*what: Any) -> Any:
         found = await read(*what)
-        monkeypatch.setattr(service, "_standing", read)
+        monkeypatch.setattr(service, "_attempts", read)
         assert (await student.submit()).status_code == 202
         return found
 
-    monkeypatch.setattr(service, "_standing", read_just_before_another_takes_it)
+    monkeypatch.setattr(service, "_attempts", read_just_before_another_takes_it)
     late = await student.submit()
     assert (late.status_code, late.json()["error"]["code"]) == (409, "ATTEMPTS_EXHAUSTED")
 

@@ -144,7 +144,7 @@ async def submit_answer(
     task = grading.assignment(course, question_id, answer)
     worst_case_usd = llm.worst_case_usd(grading.prompt(task))
     for _ in range(RACES_LOST_AT_MOST):
-        found = await _standing(learner.student_id, question_id, key)
+        found = await _attempts(learner.student_id, question_id, key)
         known = known_answer(found, request_digest)
         if known is not None:
             return known
@@ -158,16 +158,17 @@ async def submit_answer(
         if kept is None or kept["refused_by"] == "known_key":
             continue
         if kept["refused_by"] is not None:  # whoever was refused after waiting for the last attempt has none left
-            _receipt(learner.student_id, question_id, await _standing(learner.student_id, question_id, key))
+            _receipt(learner.student_id, question_id, await _attempts(learner.student_id, question_id, key))
         raise_refusal(kept, learner=learner, feature="assessment")
         activity.tell(kept["action_id"], learner.student_id, receipt.submitted_at)
         return receipt
     raise AttemptsExhausted(question_id)
 
 
-async def _standing(student_id: UUID, question_id: str, key: str | None) -> asyncpg.Record:
+async def _attempts(student_id: UUID, question_id: str, key: str | None) -> asyncpg.Record:
+    """The attempt numbers that are taken, how many answers wait to be graded, and what the key has been used for."""
     async with connection() as postgres:
-        return await postgres.fetchrow(_STANDING, student_id, question_id, key)
+        return await postgres.fetchrow(_ATTEMPTS, student_id, question_id, key)
 
 
 def _receipt(student_id: UUID, question_id: str, found: asyncpg.Record) -> SubmissionReceipt:
@@ -206,7 +207,7 @@ async def _keep(receipt: SubmissionReceipt, *rest: Any) -> asyncpg.Record | None
 
 
 # One statement, so that a repetition sees either the first request's answer or none of its effects.
-_STANDING = (
+_ATTEMPTS = (
     "SELECT now() AS now, ARRAY(SELECT attempt_number FROM assessment_submissions WHERE student_id = $1::uuid"
     " AND question_id = $2::text AND grading_status <> 'failed') AS taken,"
     " (SELECT count(*) FROM assessment_submissions WHERE grading_status IN ('pending', 'processing')) AS waiting,"
