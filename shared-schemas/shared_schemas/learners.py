@@ -1,7 +1,8 @@
 """What core and intelligence tell each other about one student, with ``Authorization: Bearer CORE_SERVICE_TOKEN``.
 
-Below ``/internal/v1/learners/{student_id}``: ``GET …/snapshot`` answers a LearnerSnapshot, which holds no name, no
-e-mail address and no answer text, only what learner analysis needs; ``POST …/activity`` takes an Activity.
+Below ``/internal/v1/learners``: ``POST …/snapshot`` takes a ResolveRequest and answers a LearnerWithSnapshot, which
+holds no name, no e-mail address and no answer text, only what learner analysis needs; ``POST …/{student_id}/activity``
+takes an Activity.
 """
 
 from typing import Literal
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from shared_schemas.claims import Learner
 from shared_schemas.wire import Request, Response
 
 CompletionStatus = Literal["not_started", "in_progress", "completed"]
@@ -54,6 +56,13 @@ class LearnerSnapshot(Response):
     taken_at: AwareDatetime
     chapters: list[ChapterFacts]
     quiz_attempts: list[QuizAttemptFacts]
+
+
+class LearnerWithSnapshot(Response):
+    """Whose a bearer token is, and what that student has done."""
+
+    learner: Learner
+    snapshot: LearnerSnapshot
 
 
 class Activity(Request):

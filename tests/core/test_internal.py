@@ -1,14 +1,13 @@
 """What other services may ask of core: only with the service token, and never through the gateway."""
 
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from core.settings import Settings
-from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.learners import LearnerWithSnapshot
 from tests.core.conftest import SERVICE_TOKEN, SignUp
 from tests.core.factories import right_answers, tiny_course
 
@@ -39,8 +38,9 @@ async def test_another_service_resolves_a_bearer(client: httpx.AsyncClient, sign
     assert (body["student_id"], body["role"], body["subscription_tier"]) == (student.student_id, "student", "pro")
     await client.post("/api/v1/auth/logout", headers=student.headers)
     for token in (student.access_token, "forged", "x" * 4000):
-        refused = await client.post("/internal/v1/learners/resolve", json={"token": token}, headers=as_service())
-        assert code(refused) == (401, "UNAUTHORIZED")
+        for wanted in ("resolve", "snapshot"):
+            refused = await client.post(f"/internal/v1/learners/{wanted}", json={"token": token}, headers=as_service())
+            assert code(refused) == (401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "t\u00f6k\u00ebn", SERVICE_TOKEN + "x"])
@@ -51,12 +51,14 @@ async def test_nobody_else_may_use_the_internal_endpoints(
     headers = [(b"authorization", f"Bearer {token}".encode())]
     path = f"/internal/v1/learners/{student.student_id}"
     for asking in (headers, student.headers):
-        assert code(await client.get(f"{path}/snapshot", headers=asking)) == (403, "ACCESS_DENIED")
         assert code(await client.post(f"{path}/activity", headers=asking)) == (403, "ACCESS_DENIED")
-    resolve = await client.post(
-        "/internal/v1/learners/resolve", content=BAD_JSON, headers=[*headers, (b"content-type", b"application/json")]
-    )
-    assert code(resolve) == (403, "ACCESS_DENIED")
+    for wanted in ("resolve", "snapshot"):
+        refused = await client.post(
+            f"/internal/v1/learners/{wanted}",
+            content=BAD_JSON,
+            headers=[*headers, (b"content-type", b"application/json")],
+        )
+        assert code(refused) == (403, "ACCESS_DENIED")
 
 
 async def test_the_snapshot_holds_what_analysis_needs_and_no_person(client: httpx.AsyncClient, sign_up: SignUp) -> None:
@@ -68,21 +70,23 @@ async def test_the_snapshot_holds_what_analysis_needs_and_no_person(client: http
     assert (
         await client.put("/api/v1/progress/chapter/01-first", json=read, headers=student.headers)
     ).status_code == 200
-    answer = await client.get(f"/internal/v1/learners/{student.student_id}/snapshot", headers=as_service())
+    answer = await client.post(
+        "/internal/v1/learners/snapshot", json={"token": student.access_token}, headers=as_service()
+    )
     assert answer.status_code == 200, answer.text
-    snapshot = LearnerSnapshot.model_validate_json(answer.text, strict=True)
-    attempts = answer.json()["quiz_attempts"]
+    known = LearnerWithSnapshot.model_validate_json(answer.text, strict=True)
+    snapshot = known.snapshot
+    assert str(known.learner.student_id) == str(snapshot.student_id) == student.student_id
+    attempts = answer.json()["snapshot"]["quiz_attempts"]
     assert [attempt["passed"] for attempt in attempts] == [False, True], "oldest first"
     assert attempts[0]["marks"] == {"q1": 10, "q2": 0, "q3": 0, "q4": 0}
     assert attempts[0]["sections"].keys() == attempts[0]["concepts"].keys() == attempts[0]["marks"].keys()
-    assert answer.json()["chapters"][0]["completion_status"] == "completed"
+    assert answer.json()["snapshot"]["chapters"][0]["completion_status"] == "completed"
     [told] = snapshot.chapters[0].sections
     assert (told.section_id, told.completed) == (section, True)
     assert told.last_activity_at
     assert told.last_activity_at > snapshot.quiz_attempts[-1].completed_at
     assert student.email not in answer.text
-    gone = await client.get(f"/internal/v1/learners/{uuid4()}/snapshot", headers=as_service())
-    assert code(gone) == (404, "RESOURCE_NOT_FOUND")
 
 
 async def test_internal_endpoints_are_not_documented(app: FastAPI) -> None:

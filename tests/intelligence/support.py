@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from intelligence.llm import Prompt
 from shared_schemas.claims import Learner, SubscriptionTier
-from shared_schemas.learners import Activity, LearnerSnapshot
+from shared_schemas.learners import Activity, LearnerSnapshot, LearnerWithSnapshot
 
 SERVICE_TOKEN = "service-token-of-the-tests-0123456789"
 
@@ -71,10 +71,9 @@ class Hearing:
 
 @dataclass
 class FakeCore(Hearing):
-    """Core's internal endpoints: whom each token belongs to, and what each student has done."""
+    """Core's internal endpoints: whom each token belongs to. None of them has done anything yet."""
 
     learners: dict[str, Learner] = field(default_factory=dict)
-    snapshots: dict[UUID, LearnerSnapshot] = field(default_factory=dict)
     asked: int = 0
 
     def sign_in(
@@ -101,10 +100,15 @@ class FakeCore(Hearing):
             return Response(found.model_dump_json(), media_type="application/json")
 
         async def snapshot(request: Request) -> Response:
-            found = self.snapshots.get(UUID(request.path_params["student_id"]))
-            if found is None:
-                return JSONResponse({"error": {"code": "RESOURCE_NOT_FOUND"}}, 404)
-            return Response(found.model_dump_json(), media_type="application/json")
+            resolved = await resolve(request)
+            if resolved.status_code != 200:
+                return resolved
+            known = self.learners[(await request.json())["token"]]
+            nothing = LearnerSnapshot(
+                student_id=known.student_id, taken_at=datetime.now(UTC), chapters=[], quiz_attempts=[]
+            )
+            body = LearnerWithSnapshot(learner=known, snapshot=nothing)
+            return Response(body.model_dump_json(), media_type="application/json")
 
         async def health(_: Request) -> Response:
             return JSONResponse({"status": "healthy"})
@@ -112,7 +116,7 @@ class FakeCore(Hearing):
         return Starlette(
             routes=[
                 Route("/internal/v1/learners/resolve", resolve, methods=["POST"]),
-                Route("/internal/v1/learners/{student_id}/snapshot", snapshot),
+                Route("/internal/v1/learners/snapshot", snapshot, methods=["POST"]),
                 self.ear,
                 Route("/api/v1/health", health),
             ]

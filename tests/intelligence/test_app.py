@@ -301,8 +301,8 @@ async def test_an_answer_of_core_that_can_not_be_used_is_logged_without_ids(
 
     monkeypatch.setattr(core_client, "_once", once)
     with pytest.raises(core_client.CoreUnavailable):
-        await core_client.snapshot(student)
-    assert ("LearnerSnapshot" if status == 200 else "core answered 500 to snapshot") in caplog.text
+        await core_client.resolve_with_snapshot("token")
+    assert ("LearnerWithSnapshot" if status == 200 else "core answered 500 to snapshot") in caplog.text
     assert str(student) not in caplog.text
 
 

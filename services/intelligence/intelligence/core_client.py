@@ -1,4 +1,4 @@
-"""The only door to core: a bearer becomes a learner, a student id a snapshot, and core hears who was active when."""
+"""The only door to core: a bearer becomes a learner, with a snapshot if wanted; core hears who was active when."""
 
 import logging
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from shared_schemas.claims import Learner
-from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.learners import LearnerWithSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -68,20 +68,12 @@ def _client() -> aiohttp.ClientSession:
 
 async def resolve(token: str) -> Learner:
     """Who this bearer token belongs to, with the entitlement of this moment; raises Unauthorized when nobody's."""
-    if not 1 <= len(token) <= MAXIMUM_TOKEN_LENGTH:
-        raise Unauthorized
-    answer = await _ask("POST", "/internal/v1/learners/resolve", json={"token": token})
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        raise Unauthorized
-    return _read(answer, Learner)
+    return await _resolve(token, "resolve", Learner)
 
 
-async def snapshot(student_id: UUID) -> LearnerSnapshot:
-    """Progress and quiz attempts of one student; raises Unauthorized when core does not know the student (any more)."""
-    answer = await _ask("GET", f"/internal/v1/learners/{student_id}/snapshot")
-    if answer.status == HTTPStatus.NOT_FOUND:
-        raise Unauthorized
-    return _read(answer, LearnerSnapshot)
+async def resolve_with_snapshot(token: str) -> LearnerWithSnapshot:
+    """The same, and what the student has done, in one request."""
+    return await _resolve(token, "snapshot", LearnerWithSnapshot)
 
 
 async def record_activity(student_id: UUID, acted_at: datetime) -> bool:
@@ -105,6 +97,15 @@ async def close() -> None:
     if _client.cache_info().currsize:
         await _client().close()
         _client.cache_clear()
+
+
+async def _resolve(token: str, what: str, message: type[Message]) -> Message:
+    if not 1 <= len(token) <= MAXIMUM_TOKEN_LENGTH:
+        raise Unauthorized
+    answer = await _ask("POST", f"/internal/v1/learners/{what}", json={"token": token})
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise Unauthorized
+    return _read(answer, message)
 
 
 async def _ask(method: str, path: str, *, json: dict[str, str] | None = None) -> _Answer:

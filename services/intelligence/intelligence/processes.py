@@ -1,6 +1,7 @@
 """What every process of this service does at its start and at its end."""
 
 import asyncio
+import gc
 import logging
 import sys
 
@@ -22,6 +23,9 @@ async def warm_up(*, after_seconds: float = 0) -> None:
     """Load what the first model call needs, so that no student waits for it; later, where others wait for the start."""
     await asyncio.sleep(after_seconds)
     await llm.warm_up()
+    # What was imported stays until the end: the collector need not look through all of it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 async def shut_down() -> None:

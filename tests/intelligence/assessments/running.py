@@ -26,7 +26,7 @@ from intelligence.assessments.worker import Rhythm
 from intelligence.settings import get_settings
 from intelligence.usage import metering
 from shared_schemas.claims import Learner, SubscriptionTier
-from shared_schemas.learners import LearnerSnapshot, QuizAttemptFacts
+from shared_schemas.learners import LearnerSnapshot, LearnerWithSnapshot, QuizAttemptFacts
 from tests.conftest import Database
 from tests.intelligence.support import SERVICE_TOKEN, Hearing, browser_of, served
 from tests.simulator.running import ROOT, Simulator
@@ -81,7 +81,7 @@ class Core(Hearing):
         return Starlette(
             routes=[
                 Route("/internal/v1/learners/resolve", self.resolve, methods=["POST"]),
-                Route("/internal/v1/learners/{student_id}/snapshot", self.snapshot),
+                Route("/internal/v1/learners/snapshot", self.snapshot, methods=["POST"]),
                 self.ear,
             ]
         )
@@ -93,14 +93,14 @@ class Core(Hearing):
         return JSONResponse(learner.model_dump(mode="json"))
 
     async def snapshot(self, request: Request) -> JSONResponse:
-        student_id = UUID(request.path_params["student_id"])
+        learner = self.learners[(await request.json())["token"]]
         facts = LearnerSnapshot(
-            student_id=student_id,
+            student_id=learner.student_id,
             taken_at=datetime.now(UTC),
             chapters=[],
-            quiz_attempts=self.attempts.get(student_id, []),
+            quiz_attempts=self.attempts.get(learner.student_id, []),
         )
-        return JSONResponse(facts.model_dump(mode="json"))
+        return JSONResponse(LearnerWithSnapshot(learner=learner, snapshot=facts).model_dump(mode="json"))
 
 
 def publish_course(folder: Path, *, version: str | None = None) -> str:

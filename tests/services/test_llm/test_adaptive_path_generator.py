@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from intelligence import core_client
 from intelligence.idempotency import Claim
 from intelligence.paths import wording
 from intelligence.paths.analysis import analyse
@@ -18,14 +19,16 @@ SONNET_CACHE_WRITE, SONNET_CACHE_READ = Decimal("2.50") / 1_000_000, Decimal("0.
 
 
 async def generate(student: Student) -> list[str]:
-    path = await create_path(
-        student.learner,
+    known = await core_client.resolve_with_snapshot(student.token)
+    given = await create_path(
+        known.learner,
+        known.snapshot,
         tier="premium",
         force_refresh=False,
         include_reasoning=True,
         claim=Claim(student.learner.student_id, None),
     )
-    return [step.chapter_id for step in path.recommendations]
+    return [step.chapter_id for step in given.answer.recommendations]
 
 
 async def test_generate_path_with_weak_areas(world: World) -> None:

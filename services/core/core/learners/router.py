@@ -26,10 +26,15 @@ async def resolve(http: Request, request: ResolveRequest, settings: RequestSetti
     return await security.resolve(http.app.state.memory, request.token, settings=settings, audience=audience)
 
 
-@router.get("/{student_id}/snapshot")
-async def read_snapshot(student_id: UUID, database: RequestDatabase) -> Response:
-    """Progress and quiz attempts of one student, a LearnerSnapshot."""
-    return Response(await service.snapshot(database, student_id=student_id), media_type="application/json")
+@router.post("/snapshot")
+async def read_snapshot(
+    http: Request, request: ResolveRequest, settings: RequestSettings, database: RequestDatabase
+) -> Response:
+    """The same with the student's progress and quiz attempts, a LearnerWithSnapshot."""
+    learner = await resolve(http, request, settings)
+    snapshot = await service.snapshot(database, student_id=learner.student_id)
+    document = f'{{"learner":{learner.model_dump_json()},"snapshot":{snapshot}}}'
+    return Response(document, media_type="application/json")
 
 
 @router.post("/{student_id}/activity", status_code=204)

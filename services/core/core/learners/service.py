@@ -67,12 +67,12 @@ class LearnerNotFound(ServiceError):
 async def snapshot(database: Database, *, student_id: UUID) -> str:
     """The JSON of a LearnerSnapshot: progress and the newest 500 quiz attempts, oldest first.
 
-    Raises LearnerNotFound.
+    Raises Unauthorized when there is no such student (any more).
     """
     async with database.asking() as connection:
         document: str | None = await connection.fetchval(_SNAPSHOT, student_id, MOST_ATTEMPTS)
     if document is None:
-        raise LearnerNotFound
+        raise Unauthorized
     return document
 
 

@@ -50,12 +50,15 @@ class _Learner:
     def __init__(self, snapshot: LearnerSnapshot, course: Course, tier: SubscriptionTier) -> None:
         self.chapters = [chapter for chapter in course.chapters if is_open(chapter, tier)]
         self.attempts: dict[str, list[QuizAttemptFacts]] = {}
-        self.marks: dict[str, list[int]] = {}
+        marked: dict[str, list[int]] = {}
         for attempt in snapshot.quiz_attempts:
             self.attempts.setdefault(attempt.chapter_id, []).append(attempt)
         for attempts in self.attempts.values():
             for question_id, mark in sorted(attempts[-1].marks.items()):
-                self.marks.setdefault(attempts[-1].sections.get(question_id, ""), []).append(mark)
+                marked.setdefault(attempts[-1].sections.get(question_id, ""), []).append(mark)
+        self.scores = {
+            section_id: round(100 * sum(marks) / (FULL_MARK * len(marks))) for section_id, marks in marked.items()
+        }
         self.facts: dict[str, ChapterFacts] = {facts.chapter_id: facts for facts in snapshot.chapters}
         self.sections: dict[tuple[str, str], SectionFacts] = {
             (facts.chapter_id, section.section_id): section for facts in snapshot.chapters for section in facts.sections
@@ -118,8 +121,7 @@ class _Learner:
         return facts.time_spent_seconds / self.average_chapter_time
 
     def _score(self, section: SectionOutline) -> int | None:
-        marks = self.marks.get(section.section_id)
-        return round(100 * sum(marks) / (FULL_MARK * len(marks))) if marks else None
+        return self.scores.get(section.section_id)
 
     def _is_completed(self, chapter: ChapterOutline, section: SectionOutline) -> bool:
         facts = self.sections.get((chapter.chapter_id, section.section_id))

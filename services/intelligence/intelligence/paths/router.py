@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -17,9 +17,8 @@ from intelligence.database import Session
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
 from intelligence.paths import following, service
-from intelligence.security import CurrentLearner, PremiumLearner
+from intelligence.security import CurrentLearner, PremiumLearner, Snapshot
 from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, events
-from shared_schemas.claims import Learner
 from shared_schemas.paths import (
     AdaptivePath,
     AdaptivePaths,
@@ -42,8 +41,9 @@ router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"], route_cla
     response_model=AdaptivePath,
     responses=events(200, "`queued` and `analysing`, then `done` with the path or `error` with the envelope."),
 )
-async def create_path(
+async def create_path(  # noqa: PLR0917  # FastAPI calls it by name
     request: Request,
+    snapshot: Snapshot,
     learner: PremiumLearner,
     body: PathRequest | None = None,
     key: IdempotencyKeyHeader = None,
@@ -51,9 +51,27 @@ async def create_path(
 ) -> Response:
     """A personal path of one to five sections; with `Accept: text/event-stream` its making as events."""
     wanted = body or PathRequest()
+
+    async def create(report: service.Report) -> Response:
+        async def work(claim: Claim) -> tuple[int, BaseModel]:
+            given = await service.create_path(
+                learner,
+                snapshot,
+                tier=learner.effective_tier(datetime.now(UTC)),
+                force_refresh=wanted.force_refresh,
+                include_reasoning=wanted.include_reasoning,
+                claim=claim,
+                report=report,
+            )
+            request.state.quota_use = given.quota_use
+            return 200, given.answer
+
+        request_digest = idempotency.digest("POST", request.url.path, wanted)
+        return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
+
     if "text/event-stream" in accept:
-        return await _stream(learner, key, wanted, request.url.path)
-    return await _create(learner, key, wanted, request.url.path, report=lambda _: None)
+        return await _stream(create)
+    return await create(lambda _: None)
 
 
 @router.get("/path/{path_id}")
@@ -82,25 +100,7 @@ async def complete_step(path_id: UUID, learner: CurrentLearner, body: CompleteRe
     )
 
 
-async def _create(
-    learner: Learner, key: str | None, wanted: PathRequest, url_path: str, *, report: service.Report
-) -> Response:
-    async def work(claim: Claim) -> tuple[int, BaseModel]:
-        path = await service.create_path(
-            learner,
-            tier=learner.effective_tier(datetime.now(UTC)),
-            force_refresh=wanted.force_refresh,
-            include_reasoning=wanted.include_reasoning,
-            claim=claim,
-            report=report,
-        )
-        return 200, path
-
-    request_digest = idempotency.digest("POST", url_path, wanted)
-    return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
-
-
-async def _stream(learner: Learner, key: str | None, wanted: PathRequest, url_path: str) -> Response:
+async def _stream(create: Callable[[service.Report], Coroutine[Any, Any, Response]]) -> Response:
     """The making as events; whatever refuses it before the model is asked answers like a plain POST.
 
     A client that goes away changes nothing: the work goes on to its end, is charged like a plain POST, and the path is
@@ -120,7 +120,7 @@ async def _stream(learner: Learner, key: str | None, wanted: PathRequest, url_pa
         stages.put_nowait(None)
         decided.set()
 
-    work = background.start(_create(learner, key, wanted, url_path, report=report))
+    work = background.start(create(report))
     work.add_done_callback(ended)
     await decided.wait()
     if work.done():

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from intelligence import background, content, core_client, llm
+from intelligence import background, content, llm
 from intelligence.content import LoadedCourse
 from intelligence.database import connection, transaction
 from intelligence.errors import ServiceError
@@ -21,7 +21,7 @@ from intelligence.paths.stored import StoredPath
 from intelligence.paths.wording import WordedPath
 from intelligence.settings import get_settings
 from intelligence.usage import metering
-from intelligence.usage.service import close_reservation, reserve
+from intelligence.usage.service import QuotaUse, close_reservation, reserve
 from intelligence.usage.trouble import ModelUnavailable
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot
@@ -60,22 +60,30 @@ class InsufficientData(ServiceError):
 Report = Callable[[Stage], None]
 
 
+@dataclass(frozen=True)
+class GivenPath:
+    """A path, and what the student has used with it; None where that has not been looked up on the way."""
+
+    answer: AdaptivePath
+    quota_use: QuotaUse | None = None
+
+
 async def create_path(
     learner: Learner,
+    snapshot: LearnerSnapshot,
     *,
     tier: SubscriptionTier,
     force_refresh: bool,
     include_reasoning: bool,
     claim: Claim,
     report: Report = lambda _: None,
-) -> AdaptivePath:
+) -> GivenPath:
     """A path for this student: the one of the last 24 hours while it still fits, otherwise a new one.
 
     Either takes one quota unit; any failure gives it back. The answer is remembered under ``claim`` together with
     that; ``report`` is told each stage as it begins.
     """
     report("queued")
-    snapshot = await core_client.snapshot(learner.student_id)
     completed = analyses.quizzes_taken(snapshot)
     if completed < REQUIRED_QUIZZES:
         raise InsufficientData(completed)
@@ -104,7 +112,7 @@ class _Work:
     claim: Claim
 
 
-async def _give_again(work: _Work) -> AdaptivePath | None:
+async def _give_again(work: _Work) -> GivenPath | None:
     """The student's last path with a quota unit taken for it, or None when it no longer fits."""
     remembered = await stored.recall(work.learner.student_id)
     async with transaction() as session:
@@ -113,7 +121,7 @@ async def _give_again(work: _Work) -> AdaptivePath | None:
         return None
     answer = stored.answer(path, cached=True, include_reasoning=work.include_reasoning)
     given = await stored.give_again(path, learner=work.learner, claim=work.claim, answer=answer)
-    return answer if given else None
+    return GivenPath(answer) if given else None
 
 
 def _fits(path: StoredPath, work: _Work) -> bool:
@@ -121,7 +129,7 @@ def _fits(path: StoredPath, work: _Work) -> bool:
     return not gone and not stored.is_outdated(path, work.snapshot)
 
 
-async def _make(work: _Work, analysis: Analysis, report: Report) -> AdaptivePath:
+async def _make(work: _Work, analysis: Analysis, report: Report) -> GivenPath:
     prompt = wording.prompt(analysis)
     path_id = uuid4()
     async with connection() as postgres:
@@ -155,7 +163,7 @@ async def _make(work: _Work, analysis: Analysis, report: Report) -> AdaptivePath
 
 async def _finish(
     work: _Work, analysis: Analysis, worded: WordedPath, path_id: UUID, reservation_id: UUID
-) -> tuple[StoredPath, AdaptivePath]:
+) -> tuple[StoredPath, GivenPath]:
     """Store the path and keep its quota unit, in one transaction."""
     steps, reasoning = wording.choose(worded, analysis.candidates)
     path = StoredPath(
@@ -169,14 +177,14 @@ async def _finish(
         expires_at=work.snapshot.taken_at + LIFETIME,
     )
     answer = stored.answer(path, cached=False, include_reasoning=work.include_reasoning)
-    await stored.keep(
+    use = await stored.keep(
         path,
         content_version=work.course.course.content_version,
         reservation_id=reservation_id,
         claim=work.claim,
         answer=answer,
     )
-    return path, answer
+    return path, GivenPath(answer, use)
 
 
 async def _give_back(reservation_id: UUID) -> None:

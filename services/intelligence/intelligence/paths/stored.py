@@ -21,7 +21,7 @@ from intelligence.idempotency import Claim, ClaimLost
 from intelligence.models import AdaptivePath as PathRow
 from intelligence.paths.analysis import best_scores
 from intelligence.paths.wording import ChosenStep
-from intelligence.usage.service import limits_of, raise_refusal
+from intelligence.usage.service import QUOTA_USE, QuotaUse, limits_of, raise_refusal
 from intelligence.usage.trouble import ModelUnavailable
 from shared_schemas.claims import Learner
 from shared_schemas.learners import LearnerSnapshot
@@ -121,15 +121,16 @@ async def find_active(session: AsyncSession, student_id: UUID, *, remembered: UU
 
 async def keep(
     path: StoredPath, *, content_version: str, reservation_id: UUID, claim: Claim, answer: AdaptivePath
-) -> None:
+) -> QuotaUse:
     """Make a new path the student's active one, keep its quota unit and remember its answer: all of it or nothing.
 
-    Raises ReservationLost, or ClaimLost when another request has taken the work over.
+    The answer is what the student has used now, this unit counted. Raises ReservationLost, or ClaimLost when another
+    request has taken the work over.
     """
-    await _run(
+    use = await _run(
         _KEEP,
-        path.path_id,
         path.student_id,
+        path.path_id,
         content_version,
         json.dumps([step.model_dump() for step in path.recommendations]),
         path.reasoning,
@@ -140,6 +141,7 @@ async def keep(
         *_remembering(claim, answer),
     )
     claim.stored = True
+    return QuotaUse(*use)
 
 
 async def give_again(path: StoredPath, *, learner: Learner, claim: Claim, answer: AdaptivePath) -> bool:
@@ -198,8 +200,9 @@ def _key(student_id: UUID) -> str:
 
 # revision 013 says what the functions do, and what they refuse
 _KEEP = (
-    "SELECT keep_path($1::uuid, $2::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, $7::timestamptz, $8::timestamptz, "
-    "$9::uuid, $10::text, $11::timestamptz, $12::bytea)"
+    "WITH kept AS MATERIALIZED (SELECT keep_path($2::uuid, $1::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, "
+    "$7::timestamptz, $8::timestamptz, $9::uuid, $10::text, $11::timestamptz, $12::bytea)) "
+    f"{QUOTA_USE} CROSS JOIN kept"  # the unit was counted when it was reserved
 )
 _GIVE_AGAIN = (
     "SELECT * FROM give_path_again($1::uuid, $2::uuid, $3::integer, $4::numeric, $5::numeric, $6::boolean, $7::text, "

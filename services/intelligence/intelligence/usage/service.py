@@ -225,14 +225,16 @@ def upgrade_options(learner: Learner) -> list[UpgradeOption]:
 
 async def quota_use(postgres: asyncpg.Connection, student_id: UUID) -> QuotaUse:
     """What a student has used in the month of PostgreSQL's clock."""
-    row = await postgres.fetchrow(
-        "SELECT m.month, coalesce(adaptive_paths_used, 0), coalesce(assessments_used, 0),"
-        " coalesce(adaptive_paths_gifted, 0), coalesce(assessments_gifted, 0)"
-        " FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q"
-        " ON q.month = m.month AND q.student_id = $1::uuid",
-        student_id,
-    )
-    return QuotaUse(*row)
+    return QuotaUse(*await postgres.fetchrow(QUOTA_USE, student_id))
+
+
+# The columns of a QuotaUse, of the student $1; another statement may join itself to it.
+QUOTA_USE = (
+    "SELECT m.month, coalesce(adaptive_paths_used, 0), coalesce(assessments_used, 0),"
+    " coalesce(adaptive_paths_gifted, 0), coalesce(assessments_gifted, 0)"
+    " FROM (SELECT current_utc_month() AS month) m LEFT JOIN premium_usage_quotas q"
+    " ON q.month = m.month AND q.student_id = $1::uuid"
+)
 
 
 async def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
