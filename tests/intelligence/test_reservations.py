@@ -50,6 +50,28 @@ def call(worst: Decimal = CENT, seconds: float = 30) -> Call:
     )
 
 
+async def test_a_reservations_commit_alone_leaves_the_disk_to_the_ledgers(
+    configure: Configure, make_student: MakeStudent
+) -> None:
+    await configure()
+    who = learner(await make_student())
+    async with transaction() as session:
+        postgres = await driver(session)
+        reservation_id = await service.reserve(
+            postgres,
+            learner=who,
+            feature="adaptive_path",
+            reference_id=uuid4(),
+            worst_case_usd=CENT,
+            lease_seconds=60,
+        )
+        assert await postgres.fetchval("SHOW synchronous_commit") == "off"
+    async with transaction() as session:
+        postgres = await driver(session)
+        assert await service.close_reservation(postgres, reservation_id, keep=True)
+        assert await postgres.fetchval("SHOW synchronous_commit") == "on"
+
+
 async def many(number: int, who: list[Learner], worst: Decimal = CENT) -> list[UUID | ServiceError]:
     async def one(n: int) -> UUID | ServiceError:
         try:
