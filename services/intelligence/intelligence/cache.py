@@ -1,4 +1,7 @@
-"""The only door to Redis: a speed-up that may vanish at any moment, and then is silent."""
+"""The only door to Redis: a speed-up that may vanish at any moment, and then is silent.
+
+Nobody waits for what is written: it is sent at once, and what comes meanwhile goes together when that has been taken.
+"""
 
 import json
 import logging
@@ -11,6 +14,7 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
+from intelligence import background
 from intelligence.settings import get_settings
 
 logger = logging.getLogger(__name__)
@@ -35,6 +39,8 @@ class _Door:
         )
         self.redis: Redis = Redis.from_pool(pool)
         self.closed_until = 0.0
+        self.unsent: list[tuple[Any, ...]] = []
+        self.is_sending = False
 
     def failed(self, error: Exception) -> None:
         """Leave Redis alone for a while: a dead one must not cost every request its timeout."""
@@ -59,6 +65,32 @@ async def _run(*command: Any) -> Any:
         return await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis types it loosely
 
     return await _through(ask)
+
+
+def _send(*command: Any) -> None:
+    """Have a command sent, after those before it."""
+    door = _door()
+    if door is None:
+        return
+    door.unsent.append(command)
+    if not door.is_sending:
+        door.is_sending = True
+        background.start(_send_all(door))
+
+
+async def _send_all(door: _Door) -> None:
+    async def send(redis: Redis) -> Any:
+        pipeline = redis.pipeline(transaction=False)
+        for command in together:
+            pipeline.execute_command(*command)
+        return await pipeline.execute()
+
+    try:
+        while door.unsent:
+            together, door.unsent = door.unsent, []
+            await _through(send)
+    finally:
+        door.is_sending = False
 
 
 async def _through(ask: Callable[[Redis], Awaitable[Any]]) -> Any:
@@ -86,26 +118,20 @@ async def get_json(key: str) -> Any | None:
         return None
 
 
-async def put_json(key: str, value: Any, *, ttl_seconds: int) -> None:
+def put_json(key: str, value: Any, *, ttl_seconds: int) -> None:
     """Store any JSON value for this long."""
-    await _run("SET", key, json.dumps(value), "EX", ttl_seconds)
+    _send("SET", key, json.dumps(value), "EX", ttl_seconds)
 
 
-async def put_counts(counts: Mapping[str, int], *, expire_at: datetime) -> None:
-    """Store plain integers that expire at this moment, in one round trip."""
-
-    async def ask(redis: Redis) -> Any:
-        pipeline = redis.pipeline(transaction=False)
-        for key, value in counts.items():
-            pipeline.set(key, value, exat=expire_at)
-        return await pipeline.execute()
-
-    await _through(ask)
+def put_counts(counts: Mapping[str, int], *, expire_at: datetime) -> None:
+    """Store plain integers that expire at this moment."""
+    for key, value in counts.items():
+        _send("SET", key, value, "EXAT", int(expire_at.timestamp()))
 
 
-async def delete(key: str) -> None:
+def delete(key: str) -> None:
     """Forget this key."""
-    await _run("DEL", key)
+    _send("DEL", key)
 
 
 async def answers() -> bool | None:

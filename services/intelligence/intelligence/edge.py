@@ -107,7 +107,7 @@ class _Passage:
         except (SQLAlchemyError, OSError) as error:
             logger.warning("no quota headers: %s", type(error).__name__)
             return {}
-        await service.mirror_quota(learner.student_id, use)
+        service.mirror_quota(learner.student_id, use)
         return service.quota_headers(learner, use)
 
     async def _quota_use(self, student_id: UUID) -> service.QuotaUse:

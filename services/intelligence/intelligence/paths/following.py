@@ -88,7 +88,7 @@ async def complete_step(*, student_id: UUID, path_id: UUID, chapter_id: str, sec
         if row.status == "active" and done >= set(steps):
             row.status = "completed"
     if row.status != "active":
-        await stored.forget(student_id)
+        stored.forget(student_id)
     progress = _progress(row, done)
     left = [
         one for one in stored.wire_recommendations(path.recommendations) if (one.chapter_id, one.section_id) not in done

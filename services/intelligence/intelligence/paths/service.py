@@ -157,7 +157,7 @@ async def _make(work: _Work, analysis: Analysis, report: Report) -> GivenPath:
             error.extra["fallback"] = _fallback(analysis).model_dump()
         raise
     if get_settings().enable_phase2_caching:
-        await stored.remember(path)
+        stored.remember(path)
     return made
 
 

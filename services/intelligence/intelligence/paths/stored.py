@@ -175,10 +175,10 @@ async def _run(function: str, *values: Any) -> asyncpg.Record:
         raise refusal from error
 
 
-async def remember(path: StoredPath) -> None:
+def remember(path: StoredPath) -> None:
     """Keep in Redis, for 24 hours, which path is the student's: its id alone, which says nothing of anybody."""
     value = Remembered(path_id=path.path_id).model_dump(mode="json")
-    await cache.put_json(_key(path.student_id), value, ttl_seconds=CACHE_SECONDS)
+    cache.put_json(_key(path.student_id), value, ttl_seconds=CACHE_SECONDS)
 
 
 async def recall(student_id: UUID) -> UUID | None:
@@ -189,9 +189,9 @@ async def recall(student_id: UUID) -> UUID | None:
         return None
 
 
-async def forget(student_id: UUID) -> None:
+def forget(student_id: UUID) -> None:
     """Drop what Redis remembers."""
-    await cache.delete(_key(student_id))
+    cache.delete(_key(student_id))
 
 
 def _key(student_id: UUID) -> str:

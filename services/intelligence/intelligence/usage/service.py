@@ -239,11 +239,11 @@ QUOTA_USE = (
 )
 
 
-async def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
+def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
     """Copy the used counts to Redis, where they expire with the month. PostgreSQL stays the truth."""
     prefix = f"quota:{student_id}:{use.month:%Y-%m}"
     counts = {f"{prefix}:adaptive_paths": use.adaptive_paths, f"{prefix}:assessments": use.assessments}
-    await cache.put_counts(counts, expire_at=use.resets_at)
+    cache.put_counts(counts, expire_at=use.resets_at)
 
 
 def quota_of(learner: Learner, use: QuotaUse) -> Quota:
