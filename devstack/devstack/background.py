@@ -86,6 +86,8 @@ def start(plan: Plan, command: Sequence[str], *, seconds: float = UP_SECONDS) ->
     with only_one(plan) as lock:
         record(plan, ready=False)
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the table with its passwords
+        with suppress(FileNotFoundError):
+            log.replace(log.with_name(f"{log.name}.1"))  # what a crash said is not gone at the next start
         with log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603  # ourselves
                 [*command, "--lock", str(lock)],
@@ -142,7 +144,7 @@ def stop(plan: Plan) -> bool:
 
 
 def log_file(plan: Plan) -> Path:
-    """What the last stack that was started in the background has said, also why it ended."""
+    """What the last stack that was started in the background has said, also why it ended; the one before: with `.1`."""
     return plan.state / "logs" / "stack.log"
 
 

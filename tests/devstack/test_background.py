@@ -155,6 +155,14 @@ def test_a_ready_stack_outlives_the_command_that_started_it_and_is_stopped_by_do
     assert background.stop(plan)
 
 
+def test_what_the_stack_before_said_is_kept_at_the_next_start(plan: Plan) -> None:
+    for said in ("first", "second"):
+        with pytest.raises(CannotStart, match=said):
+            background.start(plan, [sys.executable, "-c", f"raise SystemExit('{said}')"])
+    assert (plan.state / "logs" / "stack.log.1").read_text() == "first\n"
+    assert (plan.state / "logs" / "stack.log").read_text() == "second\n"
+
+
 def up(folder: Path) -> None:
     plan = make_plan(folder, state=folder, environment={})
     background.start(plan, stand_in(plan, "0"))
