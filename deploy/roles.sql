@@ -8,8 +8,7 @@
 -- The services' rights on tables are set after each migration (migrations/grants.py); they may create nothing.
 --
 -- Passwords are given as environment variables, so that they stand in no process list, or as psql variables
--- (-v owner_password=...). With -v database=NAME (compose) that database is made too and given to the owner;
--- the local stack makes its own.
+-- (-v owner_password=...). With -v database=NAME that database is made too and given to the owner.
 
 \set ON_ERROR_STOP on
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from devstack import binaries
 from devstack.places import home_of_data, others_may_enter, private_home, readable_copy
-from devstack.plan import DATABASE, HOST, OWNER_ROLE, SERVICE_LOGINS, CannotStart, Plan
+from devstack.plan import DATABASE, HOST, SERVICE_LOGINS, CannotStart, Plan
 from devstack.processes import MINIMAL_ENVIRONMENT, Command, Program, run_once
 
 UNPRIVILEGED = "nobody"
@@ -19,6 +19,7 @@ PROGRAMS = Path("pginstall", "bin")
 DATA = "postgres"
 POSTGRES_MAJOR = "18"
 SUPERUSER = "postgres"
+OID_OF_LAST_MADE = "5"  # of the database postgres, with which initdb ends and without which no server is `ready`
 MAX_CONNECTIONS = 200
 INITDB_OPTIONS = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
@@ -55,7 +56,7 @@ class Postgres:
         """Make the data folder, whole or not at all, or check that the one there is ours and of this version."""
         for left in self.data.parent.glob(f"{self.data.name}.new-*"):  # by a start that was killed
             shutil.rmtree(left, ignore_errors=True)
-        (self.data.parent / f"{self.data.name}.password").unlink(missing_ok=True)  # by one of an earlier version
+        self._remove_half_made()
         version_file = self.data / "PG_VERSION"
         if version_file.exists():
             found = version_file.read_text().strip()
@@ -70,6 +71,13 @@ class Postgres:
             self._initdb(fresh / "data", fresh / "password").rename(self.data)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+
+    def _remove_half_made(self) -> None:
+        """Remove what a start of an earlier version left that was killed while it made the database in place."""
+        password_file = self.data.parent / f"{self.data.name}.password"  # stood there meanwhile
+        if password_file.exists() and not (self.data / "base" / OID_OF_LAST_MADE).exists():
+            shutil.rmtree(self.data, ignore_errors=True)  # no start has ever got beyond this server
+        password_file.unlink(missing_ok=True)
 
     def _initdb(self, data: Path, password_file: Path) -> Path:
         password_file.touch(mode=0o600)
@@ -122,16 +130,11 @@ class Postgres:
         return f"postgresql://{SUPERUSER}:{password}@{HOST}:{self.plan.ports.postgres}/{database}"
 
     def create_roles_and_database(self) -> None:
-        """The owner and the services' logins by `deploy/roles.sql`, and the database; harmless when they exist."""
+        """The owner, the services' logins and the database by `deploy/roles.sql`; harmless when they exist."""
         names = ("owner_password", "core_password", "intelligence_password")
         passwords = {name.upper(): self.plan.secrets[name] for name in names}
-        roles = self.plan.root / "deploy" / "roles.sql"
-        psql(self.bin, self._superusers_url("postgres"), ["-f", roles], environment=passwords)
-        if not self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"):  # noqa: S608  # a constant
-            self.psql(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
-            self.psql(f"ALTER DATABASE {DATABASE} SET timezone = 'UTC'")
-            self.psql(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
-            self.psql(f"GRANT CONNECT ON DATABASE {DATABASE} TO core_service, intelligence_service")
+        arguments: list[str | Path] = ["-v", f"database={DATABASE}", "-f", self.plan.root / "deploy" / "roles.sql"]
+        psql(self.bin, self._superusers_url("postgres"), arguments, environment=passwords)
 
 
 def make_missing_logins(bin_folder: Path, plan: Plan) -> None:
@@ -152,7 +155,7 @@ def make_missing_logins(bin_folder: Path, plan: Plan) -> None:
         role, setting = missing[0].role, missing[0].setting
         raise CannotStart(f"The login of DATABASE_URL may not create the role {role}: create it, and set {setting}.")
     for login in missing:
-        arguments: list[str | Path] = ["-v", f"role={login.role}", "-f", Path(__file__).with_name("login.sql")]
+        arguments: list[str | Path] = ["-1", "-v", f"role={login.role}", "-f", Path(__file__).with_name("login.sql")]
         psql(bin_folder, owner, arguments, environment={"LOGIN_PASSWORD": plan.secrets[login.secret]})
     if logins:
         database = psql(bin_folder, owner, ["-c", "SELECT quote_ident(current_database())"])

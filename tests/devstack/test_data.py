@@ -14,7 +14,7 @@ from core.demo import ACCOUNTS
 from devstack import postgres
 from devstack.filled import mark, marked_revision
 from devstack.places import home_of_data, private_home, private_home_path, readable_copy
-from devstack.plan import CannotStart, make_plan
+from devstack.plan import DATABASE, CannotStart, make_plan
 from devstack.postgres import Postgres
 from devstack.stack import DEMO_EMAILS, Stack, remove_data
 from tests.conftest import ROOT, Servers
@@ -106,6 +106,36 @@ def test_a_start_that_is_killed_while_it_makes_the_database_leaves_nothing_in_th
     made.initialise()
     assert (state / "postgres" / "global" / "pg_control").exists()
     assert [path.name for path in state.iterdir()] == ["postgres"]
+
+
+def test_what_an_earlier_version_left_of_a_database_is_made_anew_and_a_whole_one_stays(
+    servers: Servers, state: Path
+) -> None:
+    assert servers.stack.postgres is not None
+    made = replace(servers.stack.postgres, data=state / "postgres")
+    password = state / "postgres.password"
+    database(state)
+    password.touch()
+    made.initialise()
+    assert (state / "postgres" / "global" / "pg_control").exists()
+    assert not password.exists()
+    password.touch()
+    (state / "postgres" / "kept").touch()
+    made.initialise()
+    assert (state / "postgres" / "kept").exists()
+    assert not password.exists()
+
+
+def test_a_start_that_is_killed_when_the_database_is_there_but_not_its_rights_is_made_up_for(servers: Servers) -> None:
+    postgres = servers.stack.postgres
+    assert postgres is not None
+    postgres.psql(f"ALTER DATABASE {DATABASE} SET timezone = 'Asia/Tokyo'")
+    postgres.psql(f"GRANT ALL ON DATABASE {DATABASE} TO PUBLIC")
+    postgres.create_roles_and_database()
+    assert postgres.psql("SHOW timezone", database=DATABASE) == "UTC"
+    rights = f"SELECT has_database_privilege('core_service', '{DATABASE}', 'CONNECT')"
+    public = f"SELECT count(*) FROM pg_database, aclexplode(datacl) WHERE datname = '{DATABASE}' AND grantee = 0"
+    assert [postgres.psql(rights), postgres.psql(public)] == ["t", "0"]
 
 
 def test_the_mark_goes_with_the_data_and_with_the_code(tmp_path: Path) -> None:
