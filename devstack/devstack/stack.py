@@ -45,18 +45,18 @@ class Stack:
             if self.plan.own_postgres:
                 self.postgres = Postgres.prepare(self.plan)
                 free_space(self.postgres.data.parent)
-            if revision := self._filled_revision():  # nothing to make in the servers: who needs one waits by itself
-                with self.step("servers and services"):
-                    self._together([partial(self._start_filled_servers, revision), self._start_services])
+            # Each start takes a processor from the rest: those for whom no other waits come when core answers.
+            if revision := self._filled_revision():  # nothing to make in the servers: core waits for them by itself
+                with self.step("servers and core"):
+                    self._together([partial(self._start_filled_servers, revision), self._start_core])
             else:
                 with self.step("servers"):
                     self._start_servers()
                 self._fill()
-                with self.step("services"):
-                    self._start_services()
-            # Last come those for whom no other waits: each start takes a core from the rest, and the API answers now.
-            with self.step("ChatGPT app"):
-                self.run(services.chatgpt_app(self.plan))
+                with self.step("core"):
+                    self._start_core()
+            with self.step("intelligence and ChatGPT app"):
+                self._start_the_rest()
             self.run(services.worker(self.plan))
         except BaseException:
             self.stop()
@@ -138,11 +138,14 @@ class Stack:
                 f"Not with ENVIRONMENT=production: the demo accounts {', '.join(found)} can still sign in."
             )
 
-    def _start_services(self) -> None:
-        programs = [services.core(self.plan), services.intelligence(self.plan)]
+    def _start_core(self) -> None:
+        gateway = nginx(self.plan, services.gateway_values(self.plan))
+        self._together([partial(self.run, program) for program in (services.core(self.plan), gateway)])
+
+    def _start_the_rest(self) -> None:
+        programs = [services.intelligence(self.plan), services.chatgpt_app(self.plan)]
         if self.plan.simulated_model:
             programs.append(services.model_simulator(self.plan))
-        programs.append(nginx(self.plan, services.gateway_values(self.plan)))
         self._together([partial(self.run, program) for program in programs])
 
     # ---- single processes ------------------------------------------------------------------------------------------

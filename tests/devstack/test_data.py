@@ -176,6 +176,21 @@ def test_a_schema_taken_back_is_made_again(servers: Servers, monkeypatch: pytest
     assert done == ["servers", "servers", "filled"]
 
 
+def test_a_warm_start_leaves_the_processors_to_core_until_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(make_plan(ROOT, state=tmp_path, environment={"DATABASE_URL": "postgresql://me@db/course"}))
+    started: list[str] = []
+    monkeypatch.setattr(stack, "check", lambda: None)
+    monkeypatch.setattr(stack, "_filled_revision", lambda: "004_last")
+    monkeypatch.setattr(stack, "_start_filled_servers", lambda _revision: None)
+    monkeypatch.setattr(stack, "run", lambda program: started.append(program.name))
+    stack.start()
+    assert set(started[:2]) == {"core", "nginx"}
+    assert set(started[2:-1]) == {"intelligence", "chatgpt-app", "model simulator"}
+    assert started[-1] == "grading worker"
+
+
 def test_production_refuses_data_with_demo_accounts(servers: Servers, tmp_path: Path) -> None:
     url = servers.new_database().owner_url
     stack = Stack(make_plan(ROOT, state=tmp_path, environment={"DATABASE_URL": url}))
