@@ -50,7 +50,7 @@ def call(worst: Decimal = CENT, seconds: float = 30) -> Call:
     )
 
 
-async def test_a_reservations_commit_alone_leaves_the_disk_to_the_ledgers(
+async def test_a_reservations_commit_leaves_the_disk_to_the_ledgers(
     configure: Configure, make_student: MakeStudent
 ) -> None:
     await configure()

@@ -43,7 +43,7 @@ from core.security import current_learner
 from core.settings import Settings, get_settings
 from core.storage import open_storage
 
-PAGES = [chapters_router, paper_router]
+MOST_ASKED = [chapters_router, paper_router, learners_router]
 ROUTERS = [  # searched in this order, so what students do most comes first
     quizzes_router,
     progress_router,
@@ -52,7 +52,6 @@ ROUTERS = [  # searched in this order, so what students do most comes first
     access_router,
     admin_router,
     directory_router,
-    learners_router,
     oauth_router,
     pages_router,
     exchange_router,
@@ -76,11 +75,11 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_exception_handler(HTTPException, _at_no_route)
     app.add_middleware(Reception)
-    for router in PAGES:
+    for router in MOST_ASKED:
         app.router.routes.extend(router.routes)  # an included router is searched by itself, and twice a request
     for router in ROUTERS:
         app.include_router(router)
-    describe_sign_in(app, [*PAGES, *ROUTERS])
+    describe_sign_in(app, [*MOST_ASKED, *ROUTERS])
     docs = "/api/v1/docs"
     patch_fastapi(
         app,

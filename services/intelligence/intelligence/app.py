@@ -76,7 +76,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         responses=REFUSALS,
     )
-    for router in (health.router, paths.router, assessments.router, reviews.router, usage.router):
+    for router in (paths.router, health.router, assessments.router, reviews.router, usage.router):
         app.include_router(router)
     docs = "/api/v2/docs"
     patch_fastapi(

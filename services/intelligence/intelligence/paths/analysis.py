@@ -63,6 +63,7 @@ class _Learner:
         self.sections: dict[tuple[str, str], SectionFacts] = {
             (facts.chapter_id, section.section_id): section for facts in snapshot.chapters for section in facts.sections
         }
+        self.completed = {place for place, facts in self.sections.items() if facts.completed}
         self.best = best_scores(snapshot)
         self.mastery = mastery_by_chapter(snapshot.quiz_attempts)
         self.average_chapter_time = _mean(facts.time_spent_seconds for facts in snapshot.chapters)
@@ -124,8 +125,7 @@ class _Learner:
         return self.scores.get(section.section_id)
 
     def _is_completed(self, chapter: ChapterOutline, section: SectionOutline) -> bool:
-        facts = self.sections.get((chapter.chapter_id, section.section_id))
-        return facts is not None and facts.completed
+        return (chapter.chapter_id, section.section_id) in self.completed
 
     def _is_firm(self, chapter: ChapterOutline, section: SectionOutline) -> bool:
         """Whether its quiz questions, or else reading it or its chapter's quiz, speak for the section."""

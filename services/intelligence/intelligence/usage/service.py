@@ -252,12 +252,8 @@ def quota_of(learner: Learner, use: QuotaUse) -> Quota:
         student_id=learner.student_id,
         subscription_tier=learner.effective_tier(datetime.now(UTC)),
         month=f"{use.month:%Y-%m}",
-        adaptive_paths=_feature_quota(
-            use.adaptive_paths, limit_of(learner, "adaptive_path"), use.adaptive_paths_gifted, use.resets_at
-        ),
-        assessments=_feature_quota(
-            use.assessments, limit_of(learner, "assessment"), use.assessments_gifted, use.resets_at
-        ),
+        adaptive_paths=_path_quota(learner, use),
+        assessments=_assessment_quota(learner, use),
         upgrade_options=upgrade_options(learner),
     )
 
@@ -265,8 +261,7 @@ def quota_of(learner: Learner, use: QuotaUse) -> Quota:
 def quota_headers(learner: Learner, use: QuotaUse) -> dict[str, str]:
     """`X-RateLimit-Limit-Paths` and its five siblings; a plan without a limit says `unlimited`."""
     headers: dict[str, str] = {}
-    quota = quota_of(learner, use)
-    for name, feature in (("Paths", quota.adaptive_paths), ("Assessments", quota.assessments)):
+    for name, feature in (("Paths", _path_quota(learner, use)), ("Assessments", _assessment_quota(learner, use))):
         headers[f"X-RateLimit-Limit-{name}"] = _number_or_unlimited(feature.limit)
         headers[f"X-RateLimit-Remaining-{name}"] = _number_or_unlimited(feature.remaining)
         headers[f"X-RateLimit-Reset-{name}"] = _iso(feature.reset_date)
@@ -285,6 +280,16 @@ def _until(moment: datetime) -> dict[str, str]:
 def _iso(moment: datetime) -> str:
     """As the bodies of answers have it."""
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def _path_quota(learner: Learner, use: QuotaUse) -> FeatureQuota:
+    plan = limit_of(learner, "adaptive_path")
+    return _feature_quota(use.adaptive_paths, plan, use.adaptive_paths_gifted, use.resets_at)
+
+
+def _assessment_quota(learner: Learner, use: QuotaUse) -> FeatureQuota:
+    plan = limit_of(learner, "assessment")
+    return _feature_quota(use.assessments, plan, use.assessments_gifted, use.resets_at)
 
 
 def _feature_quota(used: int, plan: int | None, gifted: int, resets_at: datetime) -> FeatureQuota:
