@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -79,20 +79,34 @@ class QuestionGone(Exception):
 
 def assignment(course: LoadedCourse, question_id: str, answer: str) -> Assignment:
     """The answer made ready: orders to the grader taken out, personal data masked. Raises QuestionGone."""
+    whole = _assignment(course, question_id, answer)
+    rubric = whole.rubric
+    course_texts = [whole.question.question_text, rubric.excellent_example, rubric.poor_example]
+    course_texts += [text for one in rubric.criteria for text in (one.name, one.levels.full, one.levels.none)]
+    kept = without_steering(answer, course_texts)
+    return whole if kept == answer else replace(whole, shown=mask(kept), steering_removed=True)
+
+
+def longest_prompt(course: LoadedCourse, question_id: str, answer: str) -> Prompt[GradeAnswer]:
+    """The longest question to the model that the answer can become. Raises QuestionGone.
+
+    Orders to the grader are still in it: to find them takes longer than all the rest of a submission.
+    """
+    return prompt(_assignment(course, question_id, answer))
+
+
+def _assignment(course: LoadedCourse, question_id: str, answer: str) -> Assignment:
     question = course.question(question_id)
     if question is None:
         raise QuestionGone(question_id)
     rubric = course.rubric(question_id)
-    course_texts = [question.question_text, rubric.excellent_example, rubric.poor_example]
-    course_texts += [text for one in rubric.criteria for text in (one.name, one.levels.full, one.levels.none)]
-    kept = without_steering(answer, course_texts)
     sections = {section.section_id: section.title for chapter in course.course.chapters for section in chapter.sections}
     wanted = {rubric.section_id, *(one.section_id for one in rubric.criteria)}
     return Assignment(
         question=question,
         rubric=rubric,
-        shown=mask(kept),
-        steering_removed=kept != answer,
+        shown=mask(answer),
+        steering_removed=False,
         titles={section_id: sections[section_id] for section_id in sorted(wanted & sections.keys())},
     )
 

@@ -141,8 +141,10 @@ async def submit_answer(
     A repetition under the same key gets the first one's answer. Raises AttemptsExhausted, then what ``reserve`` raises.
     """
     course = await content.current_course()
-    task = grading.assignment(course, question_id, answer)
-    worst_case_usd = llm.worst_case_usd(grading.prompt(task))
+    question = course.question(question_id)
+    if question is None:  # gone since it was checked
+        raise QuestionNotFound
+    worst_case_usd = llm.worst_case_usd(grading.longest_prompt(course, question_id, answer))
     for _ in range(RACES_LOST_AT_MOST):
         found = await _attempts(learner.student_id, question_id, key)
         known = known_answer(found, request_digest)
@@ -151,7 +153,7 @@ async def submit_answer(
         receipt = _receipt(learner.student_id, question_id, found)
         kept = await _keep(
             receipt,
-            *(task.question.chapter_id, course.course.content_version, answer),
+            *(question.chapter_id, course.course.content_version, answer),
             *limits_of(learner, "assessment"),
             *(worst_case_usd, key, request_digest, receipt.model_dump_json().encode()),
         )

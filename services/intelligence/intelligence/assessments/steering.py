@@ -47,6 +47,9 @@ def _undisguised(sentence: str) -> str:
 def without_steering(answer: str, course_texts: Iterable[str]) -> str:
     """The answer with every steering sentence left out; the same text when there is none."""
     texts = tuple(course_texts)
+    harmless: set[str] = set()  # most sentences are the same however the answer is cut
     for cut in (_SENTENCE, _WRAPPED_SENTENCE):
-        answer = "".join(sentence for sentence in cut.findall(answer) if not steers(sentence, texts))
+        kept = [one for one in cut.findall(answer) if one in harmless or not steers(one, texts)]
+        harmless.update(kept)
+        answer = "".join(kept)
     return answer
