@@ -1,12 +1,15 @@
 """Real servers for every test: one PostgreSQL and one Valkey a run, started from their wheels on free ports."""
 
+import importlib
+import pkgutil
 import random
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,8 +22,11 @@ from tests.live import Live
 ROOT = Path(__file__).resolve().parents[1]
 # They take longest though they hold few tests: begun last, one of them would go on alone while the other workers rest.
 BEGIN_WITH = ("live", "intelligence/test_commands.py", "test_phase_isolation.py", "intelligence/proofs/test_limits.py")
-# Where the code runs whose coverage `make test` asks for. Elsewhere tracing every call would only take its time.
-MEASURED = ("core", "intelligence", "services", "evals", "contracts")
+# The tests of the code whose coverage `make test` asks for. Elsewhere tracing every call would only take its time.
+MEASURED = (
+    *("intelligence", "services", "core/quizzes", "core/progress", "core/test_tokens.py"),
+    *(f"core/publishing/test_{name}.py" for name in ("reading", "versions", "limits_of_texts")),
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this same hook
@@ -28,8 +34,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs all that needs the whole system, so that it is started once; the rest is shared out by file."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
-        if not any(item.path.is_relative_to(ROOT / "tests" / name) for name in MEASURED):
-            item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Let coverage, which makes collecting take twice as long, see what is measured imported, and then rest."""
+    if coverage := coverage_of(session.config):
+        for name in ("core", "intelligence"):
+            for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+                if not module.name.endswith(".app"):  # what needs settings is imported by the tests that make them
+                    importlib.import_module(module.name)
+        coverage.pause()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    measured = any(item.path.is_relative_to(ROOT / "tests" / name) for name in MEASURED)
+    if not measured or not (coverage := coverage_of(item.config)):
+        return (yield)
+    coverage.resume()
+    try:
+        return (yield)
+    finally:
+        coverage.pause()
+
+
+def coverage_of(config: pytest.Config) -> Any:
+    """What measures coverage in this process, if anything does: where xdist runs tests, only its workers do."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return None
+    return getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
 
 
 def group_of(item: pytest.Item) -> str:
