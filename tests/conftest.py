@@ -1,5 +1,6 @@
 """Real servers for every test: one PostgreSQL and one Valkey a run, started from their wheels on free ports."""
 
+import gc
 import importlib
 import pkgutil
 import random
@@ -45,7 +46,12 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
                 if not module.name.endswith(".app"):  # what needs settings is imported by the tests that make them
                     importlib.import_module(module.name)
         coverage.pause()
-    return (yield)
+    gc.disable()  # what is imported stays until the end: the collector need not look through it again and again
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
