@@ -19,7 +19,6 @@ PROGRAMS = Path("pginstall", "bin")
 DATA = "postgres"
 POSTGRES_MAJOR = "18"
 SUPERUSER = "postgres"
-OID_OF_LAST_MADE = "5"  # of the database postgres, with which initdb ends and without which no server is `ready`
 MAX_CONNECTIONS = 200
 INITDB_OPTIONS = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
@@ -56,7 +55,7 @@ class Postgres:
         """Make the data folder, whole or not at all, or check that the one there is ours and of this version."""
         for left in self.data.parent.glob(f"{self.data.name}.new-*"):  # by a start that was killed
             shutil.rmtree(left, ignore_errors=True)
-        self._remove_half_made()
+        (self.data.parent / f"{self.data.name}.password").unlink(missing_ok=True)  # by one of an earlier version
         version_file = self.data / "PG_VERSION"
         if version_file.exists():
             found = version_file.read_text().strip()
@@ -71,13 +70,6 @@ class Postgres:
             self._initdb(fresh / "data", fresh / "password").rename(self.data)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-
-    def _remove_half_made(self) -> None:
-        """Remove what a start of an earlier version left that was killed while it made the database in place."""
-        password_file = self.data.parent / f"{self.data.name}.password"  # stood there meanwhile
-        if password_file.exists() and not (self.data / "base" / OID_OF_LAST_MADE).exists():
-            shutil.rmtree(self.data, ignore_errors=True)  # no start has ever got beyond this server
-        password_file.unlink(missing_ok=True)
 
     def _initdb(self, data: Path, password_file: Path) -> Path:
         password_file.touch(mode=0o600)

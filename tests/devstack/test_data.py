@@ -108,24 +108,6 @@ def test_a_start_that_is_killed_while_it_makes_the_database_leaves_nothing_in_th
     assert [path.name for path in state.iterdir()] == ["postgres"]
 
 
-def test_what_an_earlier_version_left_of_a_database_is_made_anew_and_a_whole_one_stays(
-    servers: Servers, state: Path
-) -> None:
-    assert servers.stack.postgres is not None
-    made = replace(servers.stack.postgres, data=state / "postgres")
-    password = state / "postgres.password"
-    database(state)
-    password.touch()
-    made.initialise()
-    assert (state / "postgres" / "global" / "pg_control").exists()
-    assert not password.exists()
-    password.touch()
-    (state / "postgres" / "kept").touch()
-    made.initialise()
-    assert (state / "postgres" / "kept").exists()
-    assert not password.exists()
-
-
 def test_a_start_that_is_killed_when_the_database_is_there_but_not_its_rights_is_made_up_for(servers: Servers) -> None:
     postgres = servers.stack.postgres
     assert postgres is not None
