@@ -49,6 +49,18 @@ async def test_a_connection_that_postgresql_has_closed_is_replaced(pool: Pool, d
     assert await asked(pool) is not closed
 
 
+async def test_a_database_that_takes_no_more_connections_is_unavailable(
+    pool: Pool, database: Database, servers: Servers
+) -> None:
+    assert servers.stack.postgres is not None
+    name = database.core_url.rpartition("/")[2]
+    servers.stack.postgres.psql(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    with pytest.raises(DatabaseUnavailable):
+        await asked(pool)
+    servers.stack.postgres.psql(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+    assert await asked(pool)
+
+
 async def test_one_that_ends_under_a_statement_is_an_unavailable_database(pool: Pool, database: Database) -> None:
     async def waits() -> None:
         async with pool.asking() as connection:

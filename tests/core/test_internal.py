@@ -1,13 +1,16 @@
 """What other services may ask of core: only with the service token, and never through the gateway."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from core.learners import service
+from core.security import Unauthorized
 from core.settings import Settings
-from shared_schemas.learners import LearnerWithSnapshot
+from shared_schemas.learners import LearnerSnapshot, LearnerWithSnapshot
 from tests.core.conftest import SERVICE_TOKEN, SignUp
 from tests.core.factories import right_answers, tiny_course
 
@@ -87,6 +90,18 @@ async def test_the_snapshot_holds_what_analysis_needs_and_no_person(client: http
     assert told.last_activity_at
     assert told.last_activity_at > snapshot.quiz_attempts[-1].completed_at
     assert student.email not in answer.text
+
+
+async def test_an_intelligence_of_the_release_before_asks_by_id(
+    client: httpx.AsyncClient, sign_up: SignUp, app: FastAPI
+) -> None:
+    student = await sign_up()
+    told = await client.get(f"/internal/v1/learners/{student.student_id}/snapshot", headers=as_service())
+    assert LearnerSnapshot.model_validate_json(told.text, strict=True).quiz_attempts == []
+    refused = await client.get(f"/internal/v1/learners/{student.student_id}/snapshot", headers=student.headers)
+    assert code(refused) == (403, "ACCESS_DENIED")
+    with pytest.raises(Unauthorized):  # nobody, or nobody any more
+        await service.snapshot(app.state.database, student_id=uuid4())
 
 
 async def test_internal_endpoints_are_not_documented(app: FastAPI) -> None:

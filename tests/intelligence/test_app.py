@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from intelligence import core_client
+from intelligence import background, core_client
 from intelligence.database import Session
-from tests.conftest import Database
+from tests.conftest import Database, Servers
 from tests.intelligence.conftest import Configure, Rows
 from tests.intelligence.support import FakeCore, served
 
@@ -84,6 +84,12 @@ async def test_no_token_and_wrong_tokens_are_401(client: httpx.AsyncClient, auth
     assert (answer.status_code, code(answer)) == (401, "UNAUTHORIZED")
 
 
+async def test_core_is_asked_once_for_a_path(client: httpx.AsyncClient, fake_core: FakeCore, student: UUID) -> None:
+    refused = await client.post(PATH, json={}, headers=fake_core.sign_in(student))
+    assert (refused.status_code, code(refused)) == (400, "INSUFFICIENT_DATA")
+    assert fake_core.asked == 1
+
+
 async def test_the_gate_says_what_premium_is_and_costs(
     client: httpx.AsyncClient, fake_core: FakeCore, student: UUID
 ) -> None:
@@ -136,6 +142,7 @@ async def test_quota_and_headers_agree_and_are_mirrored(
 
     import redis.asyncio as redis
 
+    await background.drain()  # nobody waits for what is written to Redis
     async with redis.Redis.from_url(redis_url, decode_responses=True) as store:
         name = f"quota:{student}:{body['month']}"
         assert await store.get(f"{name}:adaptive_paths") == "3"
@@ -271,12 +278,18 @@ def add_route(app: FastAPI) -> None:
         raise ZeroDivisionError(secret)
 
 
+@pytest.mark.parametrize("is_full", [False, True])
 async def test_the_database_away_is_a_503_in_the_envelope(
-    fake_core: FakeCore, student: UUID, configure: Configure
+    fake_core: FakeCore, student: UUID, configure: Configure, servers: Servers, *, is_full: bool
 ) -> None:
     from intelligence.app import create_app
 
-    await configure(INTELLIGENCE_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
+    url = "postgresql://nobody@127.0.0.1:9/none"
+    if is_full:
+        assert servers.stack.postgres is not None
+        url = servers.new_database().intelligence_url
+        servers.stack.postgres.psql(f"ALTER DATABASE {url.rpartition('/')[2]} CONNECTION LIMIT 0")
+    await configure(INTELLIGENCE_DATABASE_URL=url)
     async with served(create_app()) as url, httpx.AsyncClient(base_url=url) as browser:
         answer = await browser.get("/api/v2/usage/quota", headers=fake_core.sign_in(student))
         ready = await browser.get("/api/v2/health/ready")

@@ -114,6 +114,8 @@ def call_everything(base_url: str, service_token: str, mailed: Callable[[Kind, s
         statuses["POST /internal/v1/learners/resolve"] = resolved.status_code
         told = client.post("/internal/v1/learners/snapshot", headers=internal, json={"token": admin["access_token"]})
         statuses["POST /internal/v1/learners/snapshot"] = told.status_code
+        known = client.get(f"/internal/v1/learners/{names['student_id']}/snapshot", headers=internal)
+        statuses["GET /internal/v1/learners/{student_id}/snapshot"] = known.status_code
         acted = {"acted_at": datetime.now(UTC).isoformat()}
         told = client.post(f"/internal/v1/learners/{names['student_id']}/activity", headers=internal, json=acted)
         statuses["POST /internal/v1/learners/{student_id}/activity"] = told.status_code

@@ -64,7 +64,7 @@ async def _run(*command: Any) -> Any:
     async def ask(redis: Redis) -> Any:
         return await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis types it loosely
 
-    return await _through(ask)
+    return await _through(_door(), ask)
 
 
 def _send(*command: Any) -> None:
@@ -88,14 +88,13 @@ async def _send_all(door: _Door) -> None:
     try:
         while door.unsent:
             together, door.unsent = door.unsent, []
-            await _through(send)
+            await _through(door, send)
     finally:
         door.is_sending = False
 
 
-async def _through(ask: Callable[[Redis], Awaitable[Any]]) -> Any:
+async def _through(door: _Door | None, ask: Callable[[Redis], Awaitable[Any]]) -> Any:
     """What Redis answers, or None while it is not there."""
-    door = _door()
     if door is None or time.monotonic() < door.closed_until:
         return None
     try:

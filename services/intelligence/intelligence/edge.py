@@ -97,7 +97,10 @@ class _Passage:
         await self._send(message)
 
     async def _quota_headers(self) -> dict[str, str]:
-        """The six headers of a known learner, as they are after the commit; none when the database is away."""
+        """The six headers of a known learner; none when the database is away.
+
+        They are read after the commit, or were by the request's last statement, which then left them in its state.
+        """
         state = self.scope["state"]
         learner = state.get("learner")
         if learner is None or state.get("database_away"):

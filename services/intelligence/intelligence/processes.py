@@ -24,7 +24,6 @@ async def warm_up(*, after_seconds: float = 0) -> None:
     await asyncio.sleep(after_seconds)
     await llm.warm_up()
     # What was imported stays until the end: the collector need not look through all of it again and again.
-    gc.collect()
     gc.freeze()
 
 

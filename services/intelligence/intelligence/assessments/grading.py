@@ -88,9 +88,10 @@ def assignment(course: LoadedCourse, question_id: str, answer: str) -> Assignmen
 
 
 def longest_prompt(course: LoadedCourse, question_id: str, answer: str) -> Prompt[GradeAnswer]:
-    """The longest question to the model that the answer can become. Raises QuestionGone.
+    """About the longest question to the model that the answer can become. Raises QuestionGone.
 
-    Orders to the grader are still in it: to find them takes longer than all the rest of a submission.
+    Orders to the grader are still in it: to find them takes longer than all the rest of a submission. Should the
+    question become longer all the same, what is lacking is held when its call is opened.
     """
     return prompt(_assignment(course, question_id, answer))
 

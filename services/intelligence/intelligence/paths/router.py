@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from intelligence.idempotency import Claim, IdempotencyKeyHeader
 from intelligence.paths import following, service
 from intelligence.security import CurrentLearner, PremiumLearner, Snapshot
 from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, events
+from shared_schemas.claims import Learner
+from shared_schemas.learners import LearnerSnapshot
 from shared_schemas.paths import (
     AdaptivePath,
     AdaptivePaths,
@@ -43,35 +46,17 @@ router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"], route_cla
 )
 async def create_path(  # noqa: PLR0917  # FastAPI calls it by name
     request: Request,
-    snapshot: Snapshot,
+    snapshot: Snapshot,  # first: it brings the learner along, and core is asked once
     learner: PremiumLearner,
     body: PathRequest | None = None,
     key: IdempotencyKeyHeader = None,
     accept: Annotated[str, Header()] = "",
 ) -> Response:
     """A personal path of one to five sections; with `Accept: text/event-stream` its making as events."""
-    wanted = body or PathRequest()
-
-    async def create(report: service.Report) -> Response:
-        async def work(claim: Claim) -> tuple[int, BaseModel]:
-            given = await service.create_path(
-                learner,
-                snapshot,
-                tier=learner.effective_tier(datetime.now(UTC)),
-                force_refresh=wanted.force_refresh,
-                include_reasoning=wanted.include_reasoning,
-                claim=claim,
-                report=report,
-            )
-            request.state.quota_use = given.quota_use
-            return 200, given.answer
-
-        request_digest = idempotency.digest("POST", request.url.path, wanted)
-        return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
-
+    create = partial(_create, request, learner, snapshot, key, body or PathRequest())
     if "text/event-stream" in accept:
         return await _stream(create)
-    return await create(lambda _: None)
+    return await create(report=lambda _: None)
 
 
 @router.get("/path/{path_id}")
@@ -100,7 +85,33 @@ async def complete_step(path_id: UUID, learner: CurrentLearner, body: CompleteRe
     )
 
 
-async def _stream(create: Callable[[service.Report], Coroutine[Any, Any, Response]]) -> Response:
+async def _create(
+    request: Request,
+    learner: Learner,
+    snapshot: LearnerSnapshot,
+    key: str | None,
+    wanted: PathRequest,
+    *,
+    report: service.Report,
+) -> Response:
+    async def work(claim: Claim) -> tuple[int, BaseModel]:
+        given = await service.create_path(
+            learner,
+            snapshot,
+            tier=learner.effective_tier(datetime.now(UTC)),
+            force_refresh=wanted.force_refresh,
+            include_reasoning=wanted.include_reasoning,
+            claim=claim,
+            report=report,
+        )
+        request.state.quota_use = given.quota_use
+        return 200, given.answer
+
+    request_digest = idempotency.digest("POST", request.url.path, wanted)
+    return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
+
+
+async def _stream(create: Callable[..., Coroutine[Any, Any, Response]]) -> Response:
     """The making as events; whatever refuses it before the model is asked answers like a plain POST.
 
     A client that goes away changes nothing: the work goes on to its end, is charged like a plain POST, and the path is
@@ -120,7 +131,7 @@ async def _stream(create: Callable[[service.Report], Coroutine[Any, Any, Respons
         stages.put_nowait(None)
         decided.set()
 
-    work = background.start(create(report))
+    work = background.start(create(report=report))
     work.add_done_callback(ended)
     await decided.wait()
     if work.done():

@@ -124,8 +124,8 @@ async def keep(
 ) -> QuotaUse:
     """Make a new path the student's active one, keep its quota unit and remember its answer: all of it or nothing.
 
-    The answer is what the student has used now, this unit counted. Raises ReservationLost, or ClaimLost when another
-    request has taken the work over.
+    The answer is what the student had used when this began, this unit counted unless it is of the month before.
+    Raises ReservationLost, or ClaimLost when another request has taken the work over.
     """
     use = await _run(
         _KEEP,

@@ -165,7 +165,7 @@ def _storable(value: Any) -> Any:
 
 # One statement each, so that the row and the text that belongs to it cost one round trip and are there together. The
 # text is its student's: where the account is gone, the foreign key undoes all of it. A settlement reaches the disk with
-# the next commit: the path's or the grade's, or that of giving the unit back.
+# the next commit (the path's or the grade's, or that of giving the unit back), and within a second where none follows.
 _OPEN = """
     WITH opened AS MATERIALIZED (
         SELECT open_llm_call($1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::numeric,
