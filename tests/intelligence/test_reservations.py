@@ -1,13 +1,10 @@
 import asyncio
-import importlib
-import pkgutil
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
 
-import intelligence
-from intelligence.database import WITHOUT_WAITING_FOR_THE_DISK, driver, transaction
+from intelligence.database import driver, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import Settings
 from intelligence.usage import ledger, service, sweeper
@@ -51,44 +48,6 @@ def call(worst: Decimal = CENT, seconds: float = 30) -> Call:
         seconds=seconds,
         request_body={"model": "claude-sonnet-5-5", "odd": "nul \x00 and half \ud800"},
     )
-
-
-async def test_a_reservations_commit_leaves_the_disk_to_the_ledgers(
-    configure: Configure, make_student: MakeStudent
-) -> None:
-    await configure()
-    who = learner(await make_student())
-    async with transaction() as session:
-        postgres = await driver(session)
-        reservation_id = await service.reserve(
-            postgres,
-            learner=who,
-            feature="adaptive_path",
-            reference_id=uuid4(),
-            worst_case_usd=CENT,
-            lease_seconds=60,
-        )
-        assert await postgres.fetchval("SHOW synchronous_commit") == "off"
-    async with transaction() as session:
-        postgres = await driver(session)
-        assert await service.close_reservation(postgres, reservation_id, keep=True)
-        assert await postgres.fetchval("SHOW synchronous_commit") == "on"
-
-
-def test_three_commits_do_not_wait_for_the_disk_and_no_other() -> None:
-    names = [module.name for module in pkgutil.walk_packages(intelligence.__path__, "intelligence.")]
-    statements = {
-        f"{name}.{constant}"
-        for name in names
-        if name != "intelligence.app"
-        for constant, value in vars(importlib.import_module(name)).items()
-        if WITHOUT_WAITING_FOR_THE_DISK in str(value) and constant != "WITHOUT_WAITING_FOR_THE_DISK"
-    }
-    assert statements == {
-        "intelligence.idempotency._CLAIM_ALONE",
-        "intelligence.usage.service._RESERVE",
-        "intelligence.usage.ledger._SETTLE",
-    }
 
 
 async def many(number: int, who: list[Learner], worst: Decimal = CENT) -> list[UUID | ServiceError]:

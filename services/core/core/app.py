@@ -43,10 +43,11 @@ from core.security import current_learner
 from core.settings import Settings, get_settings
 from core.storage import open_storage
 
-MOST_ASKED = [chapters_router, paper_router, learners_router]
+PAGES = [chapters_router, paper_router]
 ROUTERS = [  # searched in this order, so what students do most comes first
     quizzes_router,
     progress_router,
+    learners_router,
     search_router,
     auth_router,
     access_router,
@@ -75,11 +76,11 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_exception_handler(HTTPException, _at_no_route)
     app.add_middleware(Reception)
-    for router in MOST_ASKED:
+    for router in PAGES:
         app.router.routes.extend(router.routes)  # an included router is searched by itself, and twice a request
     for router in ROUTERS:
         app.include_router(router)
-    describe_sign_in(app, [*MOST_ASKED, *ROUTERS])
+    describe_sign_in(app, [*PAGES, *ROUTERS])
     docs = "/api/v1/docs"
     patch_fastapi(
         app,

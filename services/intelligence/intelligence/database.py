@@ -28,9 +28,6 @@ TEMPORARY_STATES = ("08", "40", "53", "57")
 INTEGRITY_STATE = "23"
 DRIVER = "the driver's connection"
 BEGIN = text("SELECT")  # a session begins its transaction with its first statement
-# A column for a statement that is a transaction by itself: its commit does not wait for the disk. Whatever is committed
-# after it and does wait, waits for it too, because PostgreSQL writes its log in order.
-WITHOUT_WAITING_FOR_THE_DISK = "set_config('synchronous_commit', 'off', true)"
 
 
 def asyncpg_url(address: str) -> URL:

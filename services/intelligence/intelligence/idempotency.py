@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import background
-from intelligence.database import WITHOUT_WAITING_FOR_THE_DISK, connection, driver
+from intelligence.database import connection, driver
 from intelligence.errors import InvalidRequest, ServiceError
 
 MAXIMUM_KEY_LENGTH = 200
@@ -172,7 +172,7 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
     give_up = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
     while asyncio.get_running_loop().time() < give_up:
         async with connection() as postgres:
-            claimed = await postgres.fetchval(_CLAIM_ALONE, student_id, key, request_digest, lease_seconds)
+            claimed = await postgres.fetchval(_CLAIM, student_id, key, request_digest, lease_seconds)
             known = None if claimed else await postgres.fetchrow(_FIND, student_id, key)
         if claimed is not None:
             return Claim(student_id, key, claimed)
@@ -208,7 +208,6 @@ _CLAIM = (
     "WHERE k.status_code IS NULL AND k.lease_until < clock_timestamp() AND k.request_digest = excluded.request_digest "
     "RETURNING lease_until"
 )
-_CLAIM_ALONE = f"{_CLAIM}, {WITHOUT_WAITING_FOR_THE_DISK}"  # any effect of the work is committed after it
 _FIND = (
     "SELECT request_digest, status_code, response_body FROM intelligence_idempotency_keys "
     "WHERE student_id = $1::uuid AND idempotency_key = $2::text"

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from intelligence.database import WITHOUT_WAITING_FOR_THE_DISK, connection, describe
+from intelligence.database import connection, describe
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage.pricing import TokenUsage
@@ -164,8 +164,7 @@ def _storable(value: Any) -> Any:
 
 
 # One statement each, so that the row and the text that belongs to it cost one round trip and are there together. The
-# text is its student's: where the account is gone, the foreign key undoes all of it. A settlement reaches the disk with
-# the next commit (the path's or the grade's, or that of giving the unit back), and within a second where none follows.
+# text is its student's: where the account is gone, the foreign key undoes all of it.
 _OPEN = """
     WITH opened AS MATERIALIZED (
         SELECT open_llm_call($1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::numeric,
@@ -176,10 +175,10 @@ _OPEN = """
     )
     SELECT refused_by FROM opened
 """
-_SETTLE = f"""
+_SETTLE = """
     WITH answered AS (
         UPDATE llm_exchanges SET response_text = $13::text WHERE call_id = $1::uuid AND $13::text IS NOT NULL
     )
     SELECT settle_llm_call($1::uuid, $2::text, $3::boolean, $4::integer, $5::integer, $6::integer, $7::integer,
-        $8::numeric, $9::jsonb, $10::integer, $11::text, $12::text), {WITHOUT_WAITING_FOR_THE_DISK}
-"""  # noqa: S608  # a constant of ours
+        $8::numeric, $9::jsonb, $10::integer, $11::text, $12::text)
+"""

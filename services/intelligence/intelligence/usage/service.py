@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 
 from intelligence import cache
-from intelligence.database import WITHOUT_WAITING_FOR_THE_DISK
 from intelligence.errors import ServiceError
 from intelligence.plans import PREMIUM_PRICING, PRO_PRICING, upgrade_url
 from intelligence.settings import get_settings
@@ -140,9 +139,8 @@ async def reserve(
     """Take one quota unit and hold the worst case, atomically; the reservation's id.
 
     Raises QuotaExceeded, SpendCeilingReached, ServiceBudgetExhausted or FeatureDisabled, in this order, and then
-    nothing is taken. A transaction by itself: it holds the locks of the limits until the commit, which leaves waiting
-    for the disk to the ledger row that must be there before the model is asked. `lease_seconds` None: something durable
-    owns the reservation; otherwise the sweeper releases it when the lease has run out.
+    nothing is taken. Best a transaction by itself: it holds the locks of the limits until the commit. `lease_seconds`
+    None: something durable owns the reservation; otherwise the sweeper releases it when the lease has run out.
     """
     *limits, switched_on = limits_of(learner, feature)
     row = await postgres.fetchrow(
@@ -156,10 +154,10 @@ async def reserve(
     return reservation_id
 
 
-_RESERVE = f"""
-    SELECT *, {WITHOUT_WAITING_FOR_THE_DISK} FROM reserve($1::uuid, $2::text, $3::uuid, $4::integer, $5::numeric,
-        $6::numeric, $7::numeric, make_interval(secs => $8::double precision))
-"""  # noqa: S608  # a constant of ours
+_RESERVE = (
+    "SELECT refused_by, reservation_id, used, month, quota_limit FROM reserve($1::uuid, $2::text, $3::uuid, "
+    "$4::integer, $5::numeric, $6::numeric, $7::numeric, make_interval(secs => $8::double precision))"
+)
 
 
 async def close_reservation(postgres: asyncpg.Connection, reservation_id: UUID, *, keep: bool) -> bool:
