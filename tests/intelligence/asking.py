@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from intelligence import llm
-from intelligence.database import driver, transaction
-from intelligence.usage import metering, service
+from intelligence.database import connection
+from intelligence.usage import metering
+from intelligence.usage.attempts import Cause
 from intelligence.usage.metering import Answer
+from intelligence.usage.reservations import Reservation
 from tests.intelligence.conftest import Rows
 from tests.intelligence.support import Said, learner, prompt
 
@@ -15,15 +17,19 @@ COST = Decimal("0.0004")  # 100 in at 2, 20 out at 10, for a million
 
 
 async def reserve(student: UUID) -> UUID:
-    async with transaction() as session:
-        return await service.reserve(
-            await driver(session),
-            learner=learner(student),
-            feature="adaptive_path",
-            reference_id=uuid4(),
-            worst_case_usd=llm.worst_case_usd(prompt()),
-            lease_seconds=60,
-        )
+    async with connection() as postgres:
+        return await wanted(student).take(postgres)
+
+
+def wanted(student: UUID) -> Reservation:
+    """What pays for one question, not taken yet."""
+    return Reservation(
+        learner=learner(student),
+        feature="adaptive_path",
+        reference_id=uuid4(),
+        worst_case_usd=llm.worst_case_usd(prompt()),
+        lease_seconds=60,
+    )
 
 
 class Asked:
@@ -36,9 +42,7 @@ class Asked:
     async def __call__(self, deadline_seconds: float = 10) -> Answer[Said]:
         return await metering.ask(
             prompt(),
-            feature="adaptive_path",
-            reservation_id=await reserve(self.student),
-            student_id=self.student,
+            Cause("adaptive_path", await reserve(self.student), self.student),
             deadline_seconds=deadline_seconds,
         )
 

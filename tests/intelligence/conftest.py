@@ -13,7 +13,7 @@ from intelligence import background, cache, core_client, database, llm
 from intelligence.settings import get_settings
 from intelligence.usage import metering
 from tests.conftest import Database
-from tests.intelligence.support import SERVICE_TOKEN, FakeCore, ScriptedProvider, browser_of, served
+from tests.intelligence.support import SERVICE_TOKEN, FakeCore, ScriptedProvider, browser_of, served, whole_service
 
 Configure = Callable[..., Awaitable[None]]
 MakeStudent = Callable[[], Awaitable[UUID]]
@@ -125,9 +125,7 @@ async def provider(configure: Configure) -> AsyncIterator[ScriptedProvider]:
 @pytest.fixture
 async def client(fake_core: FakeCore) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service behind a socket."""
-    from intelligence.app import create_app
-
-    async with served(create_app()) as url, browser_of(url) as browser:
+    async with served(whole_service()) as url, browser_of(url) as browser:
         yield browser
 
 

@@ -11,12 +11,14 @@ from uuid import UUID, uuid4
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from intelligence import processes
 from intelligence.llm import Prompt
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import Activity, LearnerSnapshot, LearnerWithSnapshot
@@ -44,6 +46,17 @@ async def served(app: Any) -> AsyncIterator[str]:
 def browser_of(url: str) -> httpx.AsyncClient:
     """A client of a server on this machine. It loads no certificates: that would take longer than most tests do."""
     return httpx.AsyncClient(base_url=url, timeout=30, verify=False)
+
+
+def whole_service() -> FastAPI:
+    """The application that a process of the service serves, started as its settings now say.
+
+    It is put together once for all tests, because that takes longer than most of them and no setting changes it.
+    """
+    processes.start()
+    from intelligence.app import app
+
+    return app
 
 
 @dataclass

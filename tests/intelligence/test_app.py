@@ -13,7 +13,7 @@ from intelligence import background, core_client
 from intelligence.database import Session
 from tests.conftest import Database, Servers
 from tests.intelligence.conftest import Configure, Rows
-from tests.intelligence.support import FakeCore, served
+from tests.intelligence.support import FakeCore, served, whole_service
 
 PATH = "/api/v2/adaptive/path"
 
@@ -282,15 +282,13 @@ def add_route(app: FastAPI) -> None:
 async def test_the_database_away_is_a_503_in_the_envelope(
     fake_core: FakeCore, student: UUID, configure: Configure, servers: Servers, *, is_full: bool
 ) -> None:
-    from intelligence.app import create_app
-
     url = "postgresql://nobody@127.0.0.1:9/none"
     if is_full:
         assert servers.stack.postgres is not None
         url = servers.new_database().intelligence_url
         servers.stack.postgres.psql(f"ALTER DATABASE {url.rpartition('/')[2]} CONNECTION LIMIT 0")
     await configure(INTELLIGENCE_DATABASE_URL=url)
-    async with served(create_app()) as url, httpx.AsyncClient(base_url=url) as browser:
+    async with served(whole_service()) as url, httpx.AsyncClient(base_url=url) as browser:
         headers = fake_core.sign_in(student) | {"Idempotency-Key": "k"}
         answers = [await browser.get("/api/v2/usage/quota", headers=headers)]
         answers.append(await browser.post(PATH, json={}, headers=headers))

@@ -22,7 +22,7 @@ async def test_more_questions_at_once_than_connections_are_all_answered(
     assert set(await asyncio.gather(*asked)) == {"kept"}
 
 
-async def test_what_is_written_is_sent_in_its_order_and_waits_for_nobody(configure: Configure) -> None:
+async def test_what_is_written_without_waiting_is_sent_in_its_order(configure: Configure) -> None:
     await configure()
     first, second = f"first:{uuid4()}", f"second:{uuid4()}"
     for n in range(50):

@@ -1,4 +1,7 @@
-"""`intelligence check-model`: what it prints of an answer, and of none."""
+"""`intelligence check-model`: what it prints of an answer, and of none.
+
+`tests/test_anthropic_connection.py` runs it as the installed program.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -84,6 +87,7 @@ async def test_check_model_ends_with_what_went_wrong_and_what_it_may_have_cost(
     assert "charged" not in ended.out + ended.err
 
 
+@pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")  # the SDK says so, too
 async def test_check_model_warns_of_a_retirement(run: Run, model: tuple[ScriptedProvider, str]) -> None:
     scripted, url = model
     scripted.script = [says('{"reply": "yes"}', model="claude-sonnet-4-5-20250929")]

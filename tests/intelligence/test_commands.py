@@ -1,10 +1,7 @@
 import asyncio
-import os
 import re
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -15,10 +12,10 @@ from intelligence.commands import app
 from intelligence.settings import Settings
 from intelligence.usage import alerts
 from tests.conftest import Database, Servers
-from tests.intelligence.commanding import PROGRAM, Run, environment, run
+from tests.intelligence.commanding import Run, environment, run, run_installed
 from tests.intelligence.conftest import Rows
 
-__all__ = ["environment", "run"]
+__all__ = ["environment", "run", "run_installed"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +118,7 @@ async def test_an_alert_is_sent_once_a_month_and_again_only_after_a_failure(
 
 
 async def test_two_runs_at_once_send_one_e_mail(
-    run: Run,
+    run_installed: Run,
     mailbox: tuple[Mailbox, dict[str, str]],
     make_student: Callable[[], Awaitable[UUID]],
     intelligence_database: Database,
@@ -129,7 +126,7 @@ async def test_two_runs_at_once_send_one_e_mail(
     box, settings = mailbox
     student = await make_student()
     await spend(intelligence_database, student, "9")
-    ended = await asyncio.gather(*(run("cost-alerts", **settings) for _ in range(2)))
+    ended = await asyncio.gather(*(run_installed("cost-alerts", **settings) for _ in range(2)))
     assert [one.code for one in ended] == [0, 0]
     assert sum(str(student) in message for message in box.messages) == 1
 
@@ -180,7 +177,11 @@ async def test_what_was_simulated_is_marked_in_the_alert_and_below_the_sums(
 
 
 async def test_purge_erases_texts_and_keys_and_keeps_numbers(
-    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database, rows: Rows
+    run: Run,
+    run_installed: Run,
+    make_student: Callable[[], Awaitable[UUID]],
+    intelligence_database: Database,
+    rows: Rows,
 ) -> None:
     student = await make_student()
     for _ in range(3):
@@ -204,17 +205,17 @@ async def test_purge_erases_texts_and_keys_and_keeps_numbers(
     dry = await run("purge", "--dry-run")
     assert "llm_exchanges: 2 rows older than 90 days would be erased" in dry.out
     assert await rows(kept, student) == [{"texts": 3, "keys": 2, "numbers": 3}]
-    wet = await run("purge", "--days", "90")
+    wet = await run_installed("purge", "--days", "90")
     assert (wet.code, wet.err) == (0, "")
     assert await rows(kept, student) == [{"texts": 1, "keys": 1, "numbers": 3}]
     assert (await run("purge", "--days", "0")).code != 0
 
 
 async def test_the_self_check_prints_each_sum_and_fails_when_two_differ(
-    run: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database
+    run_installed: Run, make_student: Callable[[], Awaitable[UUID]], intelligence_database: Database
 ) -> None:
     await spend(intelligence_database, await make_student(), "0.02")  # a row in the ledger that nobody was charged for
-    ended = await run("self-check", "--months", "1")
+    ended = await run_installed("self-check", "--months", "1")
     assert ended.code == 1
     assert re.search(r"spent USD of each student .* DIFFERS for \d+ students", ended.out)
     assert re.search(r"held USD of each student +0 +0$", ended.out, re.MULTILINE)
@@ -225,20 +226,3 @@ async def test_a_missing_database_is_one_line_and_a_failure(run: Run) -> None:
     ended = await run("purge", INTELLIGENCE_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     assert ended.code == 1
     assert len(ended.err.strip().splitlines()) == 1
-
-
-async def test_the_worker_ends_cleanly_on_sigterm(environment: dict[str, str], tmp_path: Path) -> None:
-    log = tmp_path / "worker.log"
-    with log.open("w") as out:
-        process = await asyncio.create_subprocess_exec(
-            PROGRAM, "worker", cwd=tmp_path, env=environment | {"PATH": os.environ["PATH"]}, stdout=out, stderr=out
-        )
-    try:
-        async with asyncio.timeout(90):
-            while "grading answers" not in log.read_text():  # noqa: ASYNC110  # another process has no event for us
-                await asyncio.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            assert await process.wait() == 0, log.read_text()
-    finally:
-        if process.returncode is None:
-            process.kill()

@@ -16,7 +16,7 @@ from intelligence.settings import get_settings
 from intelligence.storage import LocalStorage, ObjectNotFound, StorageError, open_storage
 from tests.intelligence.assessments.running import publish_course
 from tests.intelligence.conftest import Configure
-from tests.intelligence.support import served
+from tests.intelligence.support import served, whole_service
 
 QUESTION: dict[str, Any] = {
     "question_id": "one-q1",
@@ -192,10 +192,8 @@ async def test_a_version_without_an_object_leaves_the_old_one_in_place(
 
 
 async def test_the_service_looks_by_itself_and_warns_in_its_readiness(publish: Publish) -> None:
-    from intelligence.app import create_app
-
     publish("v1")
-    async with served(create_app()) as url, httpx.AsyncClient(base_url=url) as browser:
+    async with served(whole_service()) as url, httpx.AsyncClient(base_url=url) as browser:
 
         async def until(question: Callable[[], object]) -> None:
             async with asyncio.timeout(10):

@@ -25,7 +25,7 @@ def asked(provider: ScriptedProvider, student: UUID, rows: Rows) -> Asked:
 async def test_a_good_answer_is_one_row(asked: Asked, provider: ScriptedProvider, rows: Rows) -> None:
     provider.script = [says()]
     answer = await asked()
-    assert (answer.parsed, answer.tokens_used, answer.cost_usd) == (Said(reply="ready"), 120, COST)
+    assert (answer.result, answer.tokens_used, answer.cost_usd) == (Said(reply="ready"), 120, COST)
     (row,) = await asked.log()
     assert (row["outcome"], row["success"], row["cost_usd"], row["attempt"]) == ("succeeded", True, COST, 1)
     assert (row["tokens_input"], row["tokens_output"], row["tokens_total"]) == (100, 20, 120)

@@ -11,7 +11,7 @@ import pytest
 
 from intelligence import background, llm
 from intelligence.settings import get_settings
-from intelligence.usage import circuit, metering, trouble
+from intelligence.usage import circuit, trouble
 from intelligence.usage.service import SpendCeilingReached
 from intelligence.usage.trouble import ModelAnswerInvalid, ModelDeclined, ModelUnavailable
 from tests.intelligence.asking import COST, Asked
@@ -252,10 +252,10 @@ async def test_a_provider_that_comes_back_is_asked_again(
     await configure(ANTHROPIC_BASE_URL="http://127.0.0.1:9")
     with pytest.raises(ModelUnavailable):
         await asked(deadline_seconds=2)
-    known = metering._circuit()
+    known = circuit.provider()
     await configure(ANTHROPIC_BASE_URL=here)
-    metering._circuit().unreachable = known.unreachable
-    assert (await asked()).parsed.reply == "ready"
+    circuit.provider().unreachable = known.unreachable
+    assert (await asked()).result.reply == "ready"
 
 
 async def test_a_repair_that_would_pass_the_ceiling_is_not_made(

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from intelligence.database import driver, transaction
+from intelligence.database import connection
 from intelligence.errors import ServiceError
 from intelligence.usage import service
+from intelligence.usage.reservations import Reservation
 from intelligence.usage.service import QuotaExceeded
 from shared_schemas.claims import SubscriptionTier
 from tests.conftest import Database, Servers
@@ -49,15 +50,8 @@ async def take(
 
     async def one() -> ServiceError | None:
         try:
-            async with transaction() as session:
-                await service.reserve(
-                    await driver(session),
-                    learner=learner(student, tier),
-                    feature=feature,
-                    reference_id=uuid4(),
-                    worst_case_usd=Decimal(worst),
-                    lease_seconds=60,
-                )
+            async with connection() as postgres:
+                await Reservation(learner(student, tier), feature, uuid4(), Decimal(worst), 60).take(postgres)
         except ServiceError as refusal:
             return refusal
         return None

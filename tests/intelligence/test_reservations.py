@@ -4,11 +4,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from intelligence.database import driver, transaction
+from intelligence.database import connection, driver, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import Settings
 from intelligence.usage import ledger, service, sweeper
-from intelligence.usage.ledger import Call, ReservationClosed, Settlement
+from intelligence.usage.ledger import Call, Due, ReservationClosed, Settlement
+from intelligence.usage.reservations import Reservation, close_reservation
 from intelligence.usage.service import QuotaExceeded, ServiceBudgetExhausted, SpendCeilingReached
 from shared_schemas.claims import Learner, SubscriptionTier
 from tests.intelligence.conftest import Configure, MakeStudent, Rows
@@ -21,20 +22,13 @@ AT_ONCE = 200
 async def reserve(
     who: Learner, *, feature: service.Feature = "adaptive_path", worst: Decimal = CENT, lease: float | None = 60
 ) -> UUID:
-    async with transaction() as session:
-        return await service.reserve(
-            await driver(session),
-            learner=who,
-            feature=feature,
-            reference_id=uuid4(),
-            worst_case_usd=worst,
-            lease_seconds=lease,
-        )
+    async with connection() as postgres:
+        return await Reservation(who, feature, uuid4(), worst, lease).take(postgres)
 
 
 async def close(reservation_id: UUID, *, keep: bool) -> bool:
-    async with transaction() as session:
-        return await service.close_reservation(await driver(session), reservation_id, keep=keep)
+    async with connection() as postgres:
+        return await close_reservation(postgres, reservation_id, keep=keep)
 
 
 def call(worst: Decimal = CENT, seconds: float = 30) -> Call:
@@ -121,7 +115,7 @@ async def test_a_call_takes_over_the_hold_and_settles_to_what_it_cost(
     assert (await rows(spend, student))[0]["held_usd"] == CENT
     await asyncio.gather(
         *(
-            ledger.settle(call_id, Settlement("succeeded", 5, cost_usd=Decimal("0.004"), response_text="a\x00b"))
+            ledger.settle(Due(call_id, Settlement("succeeded", 5, cost_usd=Decimal("0.004"), response_text="a\x00b")))
             for _ in range(5)
         )
     )
@@ -135,10 +129,10 @@ async def test_a_call_takes_over_the_hold_and_settles_to_what_it_cost(
 async def test_the_truth_about_an_unknown_call_is_taken_later(configure: Configure, student: UUID, rows: Rows) -> None:
     reservation_id = await reserve(learner(student))
     call_id = await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
-    await ledger.settle(call_id, Settlement("unknown", 5, error_code="TIMEOUT"))
+    await ledger.settle(Due(call_id, Settlement("unknown", 5, error_code="TIMEOUT")))
     spend = "SELECT spent_usd, held_usd, unknown_usd FROM llm_student_spend WHERE student_id = $1"
     assert (await rows(spend, student))[0] == {"spent_usd": 0, "held_usd": 0, "unknown_usd": CENT}
-    await ledger.settle(call_id, Settlement("failed", 5, cost_usd=Decimal("0.002")))
+    await ledger.settle(Due(call_id, Settlement("failed", 5, cost_usd=Decimal("0.002"))))
     assert (await rows(spend, student))[0] == {"spent_usd": Decimal("0.002"), "held_usd": 0, "unknown_usd": 0}
 
 
@@ -177,7 +171,7 @@ async def test_no_call_is_made_for_a_deleted_account_and_its_texts_are_gone(
     reservation_id = await reserve(learner(student))
     call_id = await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
     await rows("DELETE FROM students WHERE student_id = $1", student)
-    await ledger.settle(call_id, Settlement("succeeded", 5, cost_usd=Decimal("0.001"), response_text="text"))
+    await ledger.settle(Due(call_id, Settlement("succeeded", 5, cost_usd=Decimal("0.001"), response_text="text")))
     assert await rows("SELECT 1 FROM llm_exchanges WHERE call_id = $1", call_id) == []
     log = await rows("SELECT student_id, outcome, cost_usd FROM llm_usage_logs WHERE call_id = $1", call_id)
     assert log == [{"student_id": None, "outcome": "succeeded", "cost_usd": Decimal("0.001")}]
@@ -192,9 +186,9 @@ async def test_a_settlement_waits_for_a_database_that_fails_for_a_moment(
     call_id = await ledger.open_call(call(), reservation_id=reservation_id, student_id=student)
     await rows("ALTER FUNCTION settle_llm_call RENAME TO settle_llm_call_away")
     try:
-        settling = asyncio.create_task(ledger.settle(call_id, Settlement("succeeded", 5, cost_usd=CENT)))
+        settling = asyncio.create_task(ledger.settle(Due(call_id, Settlement("succeeded", 5, cost_usd=CENT))))
         async with asyncio.timeout(30):
-            while f"{call_id} is not settled yet" not in caplog.text:  # noqa: ASYNC110  # no event says so
+            while f"{call_id}, succeeded, is not settled" not in caplog.text:  # noqa: ASYNC110  # no event says so
                 await asyncio.sleep(0.005)
     finally:
         await rows("ALTER FUNCTION settle_llm_call_away RENAME TO settle_llm_call")
@@ -221,7 +215,7 @@ async def test_many_settlements_and_a_sweep_at_once_lose_no_money(
 
     known = Settlement("succeeded", 1, cost_usd=Decimal("0.003"))
     await asyncio.gather(
-        *(ledger.settle(call_id, known) for call_id in calls), sweeper.sweep_once(), sweeper.sweep_once()
+        *(ledger.settle(Due(call_id, known)) for call_id in calls), sweeper.sweep_once(), sweeper.sweep_once()
     )
     spend = await rows(
         "SELECT sum(spent_usd) AS spent, sum(held_usd) AS held, sum(unknown_usd) AS unknown "

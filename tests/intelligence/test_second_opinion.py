@@ -28,7 +28,7 @@ async def asked(configure: Configure, llmock: LLMock, student: UUID, rows: Rows)
 async def test_an_answer_is_read_priced_and_ledgered(asked: Asked, llmock: LLMock) -> None:
     llmock.reply(READY)
     answer = await asked()
-    assert answer.parsed == Said(reply="ready")
+    assert answer.result == Said(reply="ready")
     assert answer.cost_usd > 0
     (row,) = await asked.log()
     assert (row["outcome"], row["provider_request_id"]) == ("succeeded", None)
@@ -49,7 +49,7 @@ async def test_trouble_that_passes_is_tried_again_as_it_should_be(
     asked: Asked, llmock: LLMock, fault: Callable[[LLMock], LLMock]
 ) -> None:
     fault(llmock).reply(READY)
-    assert (await asked()).parsed == Said(reply="ready")
+    assert (await asked()).result == Said(reply="ready")
     llmock.assert_resilient(strict=True)
     outcomes = [outcome for outcome, _ in await asked.outcomes()]
     assert outcomes == ["rejected"] * (len(llmock.requests) - 1) + ["succeeded"], "each attempt it saw is a row"

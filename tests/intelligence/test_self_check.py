@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from intelligence.database import driver, transaction
-from intelligence.usage import ledger, self_check, service
-from intelligence.usage.ledger import Call, Settlement
+from intelligence.database import connection, transaction
+from intelligence.usage import ledger, self_check
+from intelligence.usage.ledger import Call, Due, Settlement
+from intelligence.usage.reservations import Reservation, close_reservation
 from intelligence.usage.self_check import Sum
 from tests.conftest import Database, Servers
 from tests.intelligence.conftest import Configure, MakeStudent
@@ -32,15 +33,8 @@ def base_environment(base_environment: dict[str, str], intelligence_database: Da
 async def work(student: UUID, *outcomes: str) -> None:
     """One reservation for each outcome: `held`, `open`, `unknown`, `kept` or `released`."""
     for outcome in outcomes:
-        async with transaction() as session:
-            reservation_id = await service.reserve(
-                await driver(session),
-                learner=learner(student),
-                feature="adaptive_path",
-                reference_id=uuid4(),
-                worst_case_usd=CENT,
-                lease_seconds=60,
-            )
+        async with connection() as postgres:
+            reservation_id = await Reservation(learner(student), "adaptive_path", uuid4(), CENT, 60).take(postgres)
         if outcome == "held":
             continue
         call_id = await ledger.open_call(
@@ -51,9 +45,9 @@ async def work(student: UUID, *outcomes: str) -> None:
         if outcome == "open":
             continue
         known = Settlement("succeeded", 5, cost_usd=Decimal("0.0037"))
-        await ledger.settle(call_id, Settlement("unknown", 5) if outcome == "unknown" else known)
-        async with transaction() as session:
-            await service.close_reservation(await driver(session), reservation_id, keep=outcome == "kept")
+        await ledger.settle(Due(call_id, Settlement("unknown", 5) if outcome == "unknown" else known))
+        async with connection() as postgres:
+            await close_reservation(postgres, reservation_id, keep=outcome == "kept")
 
 
 async def sums() -> dict[str, Sum]:
@@ -69,7 +63,7 @@ async def student(configure: Configure, make_student: MakeStudent) -> UUID:
         await work(one, "held", "open", "unknown", "kept", "released")
     check = Call("check", 1, "m", "check.v1", "m@2026", CENT, 30, {})
     call_id = await ledger.open_call(check, reservation_id=None, student_id=None)
-    await ledger.settle(call_id, Settlement("succeeded", 5, cost_usd=Decimal("0.0001")))
+    await ledger.settle(Due(call_id, Settlement("succeeded", 5, cost_usd=Decimal("0.0001"))))
     return students[0]
 
 

@@ -79,10 +79,11 @@ def test_a_safe_start_starts(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_development_warns_instead(tmp_path: Path) -> None:
-    ended = start(tmp_path, DATABASE_URL="postgresql://x@127.0.0.1:9/none", ANTHROPIC_API_KEY="sk-ant-...")
-    assert ended.returncode == 0
-    assert "ANTHROPIC_API_KEY is not set" in ended.stdout
+async def test_development_warns_instead(configure: Configure, caplog: pytest.LogCaptureFixture) -> None:
+    unset = dict.fromkeys(("INTELLIGENCE_DATABASE_URL", "CORE_SERVICE_TOKEN"), "")
+    await configure(**unset, DATABASE_URL="postgresql://x@127.0.0.1:9/none", ANTHROPIC_API_KEY="sk-ant-...")
+    processes.start()
+    assert "ANTHROPIC_API_KEY is not set" in caplog.text
 
 
 @pytest.mark.parametrize("key", ["", " ", "your-key-here", "sk-ant-...", "changeme", "YOUR_API_KEY", "<key>"])

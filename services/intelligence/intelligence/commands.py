@@ -22,6 +22,7 @@ from intelligence.database import describe, transaction
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage import alerts, costs, metering, purge, self_check, sweeper, write_off
+from intelligence.usage.attempts import Cause
 from intelligence.usage.trouble import ModelUnavailable
 
 app = typer.Typer(
@@ -73,7 +74,7 @@ def check_model() -> None:
     typer.echo(f"Tokens used: {answer.tokens_used}")
     unpaid = " (simulated: nobody pays)" if answer.simulated else ""
     typer.echo(f"Cost: {answer.cost_usd:.6f} USD{unpaid} in {answer.latency_ms} ms")
-    typer.echo(f"Reply: {answer.parsed.reply}")
+    typer.echo(f"Reply: {answer.result.reply}")
 
 
 @app.command("cost-alerts")
@@ -163,9 +164,7 @@ async def _check() -> metering.Answer[CheckAnswer]:
         max_tokens=CHECK_TOKENS,
     )
     await processes.warm_up()  # the time told is the model's, not that of loading its SDK
-    return await metering.ask(
-        prompt, feature="check", reservation_id=None, student_id=None, deadline_seconds=CHECK_SECONDS
-    )
+    return await metering.ask(prompt, Cause("check"), deadline_seconds=CHECK_SECONDS)
 
 
 async def _alert() -> None:

@@ -3,6 +3,7 @@
 What every path and grade runs goes through the driver: there a statement takes a third of the processor time.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import lru_cache
@@ -26,6 +27,8 @@ POOL_WAIT_SECONDS = 10
 # connection lost, serialisation or deadlock, no resources, an operator's intervention (also: starting up, cancelled)
 TEMPORARY_STATES = ("08", "40", "53", "57")
 INTEGRITY_STATE = "23"
+BROKEN = asyncpg.InternalClientError  # what asyncpg says of a connection to which PostgreSQL has said its last word
+GONE = (asyncpg.InterfaceError, BROKEN)
 DRIVER = "the driver's connection"
 BEGIN = text("SELECT")  # a session begins its transaction with its first statement
 
@@ -107,7 +110,11 @@ async def connection() -> AsyncIterator[asyncpg.Connection]:
     SQLAlchemy around it costs a fifth of the processor time; nothing but the driver must use it.
     """
     with _translated(), closing(await engine().raw_connection()) as pooled:
-        yield pooled.driver_connection
+        try:
+            yield pooled.driver_connection
+        except BROKEN:  # nobody shall have it again
+            pooled.invalidate()
+            raise
 
 
 @contextmanager
@@ -116,14 +123,25 @@ def _translated() -> Iterator[None]:
         yield
     except EmulatedDBAPIException as error:  # from opening a connection
         raise DBAPIError.instance(None, None, error, EmulatedDBAPIException, hide_parameters=True) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # from the driver itself
+    except (asyncpg.PostgresError, *GONE) as error:  # from the driver itself
         state = getattr(error, "sqlstate", None) or ""
         kind: type[DBAPIError] = DBAPIError
-        if isinstance(error, asyncpg.InterfaceError):
+        if isinstance(error, GONE):
             kind = InterfaceError
         elif state.startswith(INTEGRITY_STATE):
             kind = IntegrityError
         raise kind(None, None, error, hide_parameters=True) from error
+
+
+def after(values: int, sql: str) -> str:
+    """``sql`` as a part of a statement in which so many values come before its own: its `$1` is the one behind them."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + values}", sql)
+
+
+def in_one(parts: dict[str, str], answer: str) -> str:
+    """One statement of several: the parts by their names, each run once, and last what it answers."""
+    named = ", ".join(f"{name} AS MATERIALIZED ({part})" for name, part in parts.items())
+    return f"WITH {named} {answer}"
 
 
 async def request_session() -> AsyncIterator[AsyncSession]:
@@ -148,8 +166,11 @@ def is_temporary(error: Exception) -> bool:
     """Whether the same request may well work in a moment: the database is away, starting, full, or broke a deadlock."""
     if isinstance(error, (OSError, InterfaceError, PoolTimeoutError)):
         return True
-    state: str = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    return getattr(error, "connection_invalidated", False) or state.startswith(TEMPORARY_STATES)
+    original = getattr(error, "orig", None)
+    if getattr(error, "connection_invalidated", False) or isinstance(getattr(original, "__cause__", None), BROKEN):
+        return True
+    state: str = getattr(original, "sqlstate", None) or ""
+    return state.startswith(TEMPORARY_STATES)
 
 
 async def dispose() -> None:

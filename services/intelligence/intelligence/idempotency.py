@@ -140,7 +140,7 @@ async def claim_within(
     if key is None:
         return Claim(student_id, None)
     postgres = await driver(session)
-    claimed = await postgres.fetchval(_CLAIM, student_id, key, request_digest, LEASE_SECONDS)
+    claimed = await postgres.fetchval(_CLAIM_WITHIN, student_id, key, request_digest, LEASE_SECONDS)
     if claimed is not None:
         return Claim(student_id, key, claimed)
     answer = known_answer(await postgres.fetchrow(_FIND, student_id, key), request_digest)
@@ -172,7 +172,7 @@ async def _claim_or_answer(key: str, student_id: UUID, request_digest: str, leas
     give_up = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
     while asyncio.get_running_loop().time() < give_up:
         async with connection() as postgres:
-            claimed = await postgres.fetchval(_CLAIM, student_id, key, request_digest, lease_seconds)
+            claimed = await postgres.fetchval(_CLAIM_FIRST, student_id, key, request_digest, lease_seconds)
             known = None if claimed else await postgres.fetchrow(_FIND, student_id, key)
         if claimed is not None:
             return Claim(student_id, key, claimed)
@@ -203,11 +203,15 @@ def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
 # A claim whose lease has run out without an answer belongs to whoever comes next with the same request.
 _CLAIM = (
     "INSERT INTO intelligence_idempotency_keys AS k (student_id, idempotency_key, request_digest, lease_until) "
-    "VALUES ($1::uuid, $2::text, $3::text, clock_timestamp() + make_interval(secs => $4::double precision)) "
+    "SELECT $1::uuid, $2::text, $3::text, clock_timestamp() + make_interval(secs => $4::double precision) {}"
     "ON CONFLICT (student_id, idempotency_key) DO UPDATE SET lease_until = excluded.lease_until "
     "WHERE k.status_code IS NULL AND k.lease_until < clock_timestamp() AND k.request_digest = excluded.request_digest "
     "RETURNING lease_until"
 )
+_CLAIM_WITHIN = _CLAIM.format("")
+# Not waited for until it is on the disk: whatever a claim leads to is committed after it and takes it along, so that a
+# crash forgets only a claim that has had no effect.
+_CLAIM_FIRST = _CLAIM.format("FROM set_config('synchronous_commit', 'off', true) ")
 _FIND = (
     "SELECT request_digest, status_code, response_body FROM intelligence_idempotency_keys "
     "WHERE student_id = $1::uuid AND idempotency_key = $2::text"

@@ -10,7 +10,7 @@ from intelligence.core_client import Unauthorized
 from intelligence.errors import ServiceError
 from intelligence.plans import PREMIUM_BENEFITS, PREMIUM_PRICING, upgrade_url
 from shared_schemas.claims import Learner
-from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.learners import LearnerWithSnapshot
 
 
 class PremiumRequired(ServiceError):
@@ -55,13 +55,6 @@ async def current_learner(request: Request) -> Learner:
     return known
 
 
-async def learner_snapshot(request: Request) -> LearnerSnapshot:
-    """What the signed-in student has done. Before a route's gate it spares the gate its own request to core."""
-    found = await core_client.resolve_with_snapshot(_bearer(request))
-    request.state.learner = found.learner
-    return found.snapshot
-
-
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
@@ -70,7 +63,6 @@ def _bearer(request: Request) -> str:
 
 
 CurrentLearner = Annotated[Learner, Depends(current_learner)]
-Snapshot = Annotated[LearnerSnapshot, Depends(learner_snapshot)]
 
 
 async def premium_learner(learner: CurrentLearner) -> Learner:
@@ -89,6 +81,23 @@ async def admin_learner(learner: CurrentLearner) -> Learner:
 
 
 PremiumLearner = Annotated[Learner, Depends(premium_learner)]
+
+
+async def learner_with_snapshot(request: Request) -> LearnerWithSnapshot:
+    """Any signed-in student with what they have done; kept like `current_learner`, which then need not ask core."""
+    known = await core_client.resolve_with_snapshot(_bearer(request))
+    request.state.learner = known.learner
+    return known
+
+
+async def premium_learner_with_snapshot(
+    known: Annotated[LearnerWithSnapshot, Depends(learner_with_snapshot)], _: PremiumLearner
+) -> LearnerWithSnapshot:
+    """Who passes the gate for premium, with what they have done: core is asked once, before the gate."""
+    return known
+
+
+PremiumLearnerWithSnapshot = Annotated[LearnerWithSnapshot, Depends(premium_learner_with_snapshot)]
 AdminLearner = Annotated[Learner, Depends(admin_learner)]
 _GATES = {current_learner, premium_learner, admin_learner}
 

@@ -28,11 +28,11 @@ from intelligence.usage import metering
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot, LearnerWithSnapshot, QuizAttemptFacts
 from tests.conftest import Database
-from tests.intelligence.support import SERVICE_TOKEN, Hearing, browser_of, served
+from tests.intelligence.support import SERVICE_TOKEN, Hearing, browser_of, served, whole_service
 from tests.simulator.running import ROOT, Simulator
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0  # the grading worker gives way to everybody, and other tests are at work
 QUICK = Rhythm(poll_seconds=0.02, first_pause_seconds=0.05, grace_seconds=5)
 
 GOOD_ANSWER = (
@@ -212,6 +212,16 @@ class World:
             await task
 
 
+async def status_of(world: World, submission_id: str) -> dict[str, Any]:
+    """The row of a submission, with the state of its reservation."""
+    [row] = await world.rows(
+        "SELECT s.*, r.state FROM assessment_submissions s JOIN llm_reservations r USING (reservation_id) "
+        "WHERE submission_id = $1::uuid",
+        submission_id,
+    )
+    return row
+
+
 @asynccontextmanager
 async def running_intelligence(
     simulator: Simulator, database: Database, redis_url: str, course: Path, patch: pytest.MonkeyPatch
@@ -235,9 +245,7 @@ async def running_intelligence(
         }.items():
             patch.setenv(name, value)
         await forget_everything()
-        from intelligence.app import create_app
-
-        async with served(create_app()) as url, browser_of(url) as client:
+        async with served(whole_service()) as url, browser_of(url) as client:
             yield World(core, simulator, database, client)
         await forget_everything()
 

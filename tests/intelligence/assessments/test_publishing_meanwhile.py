@@ -69,7 +69,7 @@ async def test_a_queued_answer_is_graded_by_the_rubric_it_was_written_for(world:
     assert versions[0] != versions[1] == {"content_version": second.course.content_version}
 
 
-async def test_an_idle_worker_takes_up_a_new_course(
+async def test_an_idle_worker_takes_up_a_new_course_and_ends_cleanly_on_sigterm(
     base_environment: dict[str, str], published_course: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     pointer, aside = published_course / "course.json", published_course / "aside"
@@ -96,7 +96,8 @@ async def test_an_idle_worker_takes_up_a_new_course(
             aside.rename(pointer)
             await until_it_says(f"course version {version} is loaded")
             process.send_signal(signal.SIGTERM)
-            assert await process.wait() == 0
+            assert await process.wait() == 0, log.read_text()
+        assert "grading answers" in log.read_text()
     finally:
         if process.returncode is None:
             process.kill()

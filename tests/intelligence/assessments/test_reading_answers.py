@@ -12,6 +12,7 @@ from intelligence.assessments.gibberish import is_gibberish
 from intelligence.assessments.masking import EMAIL_MARK, PHONE_MARK, mask
 from intelligence.assessments.steering import sentences, without_steering
 from tests.simulator.running import ROOT
+from tests.texts import any_text
 
 WRITTEN = [
     (question["id"], example, question)
@@ -66,7 +67,7 @@ def test_other_numbers_stay(text: str) -> None:
     assert mask(text) == text
 
 
-@given(st.text(), st.text(alphabet=string.ascii_lowercase, min_size=1, max_size=8))
+@given(any_text(), st.text(alphabet=string.ascii_lowercase, min_size=1, max_size=8))
 def test_no_address_survives_in_any_surroundings(around: str, name: str) -> None:
     assert f"{name}@example.com" not in mask(f"{around} {name}@example.com {around}")
 
@@ -197,6 +198,6 @@ def test_an_order_the_question_itself_quotes_may_be_discussed() -> None:
     assert without_steering(answer, ["What happens?"]) != answer
 
 
-@given(st.text())
+@given(any_text())
 def test_sentences_joined_are_the_text(text: str) -> None:
     assert "".join(sentences(text)) == text

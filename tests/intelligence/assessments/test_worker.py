@@ -2,11 +2,8 @@ import asyncio
 import hashlib
 import json
 import sys
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -14,19 +11,8 @@ from intelligence.assessments import queue, worker
 from intelligence.assessments.grading import is_sampled
 from intelligence.assessments.worker import Rhythm
 from intelligence.database import driver, transaction
-from intelligence.settings import get_settings
-from intelligence.usage import write_off
 from intelligence.usage.ledger import ReservationClosed
-from tests.intelligence.assessments.running import GOOD_ANSWER, QUICK, World, eventually
-
-
-async def status_of(world: World, submission_id: str) -> dict[str, Any]:
-    [row] = await world.rows(
-        "SELECT s.*, r.state FROM assessment_submissions s JOIN llm_reservations r USING (reservation_id) "
-        "WHERE submission_id = $1::uuid",
-        submission_id,
-    )
-    return row
+from tests.intelligence.assessments.running import GOOD_ANSWER, QUICK, World, eventually, status_of
 
 
 async def seen_as(world: World, submission_id: str, status: str) -> None:
@@ -68,42 +54,6 @@ async def test_what_cannot_be_graded_gives_everything_back_once(world: World, mo
     world.simulator.control()
     again = (await student.submit()).json()
     assert (again["attempt_number"], again["attempts_remaining"]) == (1, 2)
-
-
-async def test_the_ceiling_of_the_student_fails_it_for_good(world: World) -> None:
-    student = await world.student()
-    receipt = (await student.submit()).json()
-    await world.rows(
-        "UPDATE llm_student_spend SET unknown_usd = 1.9999, held_usd = 0 WHERE student_id = $1", student.student_id
-    )
-    await world.rows("UPDATE llm_reservations SET held_usd = 0 WHERE student_id = $1", student.student_id)
-    async with world.worker():
-        failed = await student.graded(receipt["submission_id"])
-    assert failed["grading_status"] == "failed"
-    assert await student.used("assessments") == 0
-
-
-async def test_money_held_for_a_lost_answer_keeps_it_waiting_until_it_is_given_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(get_settings(), "llm_student_monthly_ceiling_usd", Decimal("0.1"))  # for one attempt, not two
-    student = await world.student()
-    receipt = (await student.submit()).json()
-    world.simulator.control(mode="error", status=504)
-    day = (datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1))
-    async with world.worker():
-
-        async def tried_again() -> bool:
-            return bool((await status_of(world, receipt["submission_id"]))["grading_runs"] >= 3)
-
-        await eventually(tried_again, "given up, or never tried again")
-        world.simulator.control()
-        assert (await write_off.find(*day, student_id=uuid4())).calls == 0
-        assert (await write_off.find(*day, student_id=student.student_id)).calls == 1
-        assert await write_off.give_back(*day, student_id=student.student_id) == 1
-        assert (await student.graded(receipt["submission_id"]))["grading_status"] == "completed"
-    [spend] = await world.rows("SELECT * FROM llm_student_spend WHERE student_id = $1", student.student_id)
-    assert (spend["unknown_usd"], spend["held_usd"]) == (0, 0)
 
 
 async def test_after_a_day_it_is_given_up(world: World) -> None:

@@ -40,6 +40,13 @@ async def test_a_path_is_made_stored_and_charged_once(world: World) -> None:
     [call] = await world.rows("SELECT * FROM llm_usage_logs WHERE student_id = $1", student.student_id)
     assert (str(call["reference_id"]), call["success"], call["cost_usd"] > 0) == (path["path_id"], True, True)
     assert await student.used("adaptive_paths") == 1
+    committed = await world.rows(
+        "SELECT p.xmin = l.xmin AND r.xmin = l.xmin AS together, e.response_text IS NOT NULL AS kept "
+        "FROM llm_usage_logs l JOIN adaptive_paths p ON p.path_id = l.reference_id "
+        "JOIN llm_reservations r USING (reservation_id) JOIN llm_exchanges e USING (call_id) WHERE l.student_id = $1",
+        student.student_id,
+    )
+    assert committed == [{"together": True, "kept": True}], "the path, its unit and what it cost"
 
 
 async def test_the_second_path_is_the_first_and_counts_too(world: World) -> None:
@@ -200,6 +207,32 @@ async def test_a_path_completed_while_it_is_looked_up_is_not_given_again(
     assert await student.used("adaptive_paths") == 2
 
 
+async def test_a_path_whose_keeping_could_not_be_confirmed_is_kept_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = await world.student()
+    run, runs = stored._run, 0
+
+    async def run_and_lose_the_reply(*what: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        answer = await run(*what)
+        if runs == 1:
+            raise ConnectionResetError
+        return answer
+
+    monkeypatch.setattr(stored, "_run", run_and_lose_the_reply)
+    made = await student.post("/adaptive/path")
+    assert made.status_code == 200
+    assert runs == 3, "kept, kept again in vain, and the quota read"
+    assert made.headers["X-RateLimit-Remaining-Paths"] == "9"
+    kept = await world.rows("SELECT path_id FROM adaptive_paths WHERE student_id = $1", student.student_id)
+    assert [str(row["path_id"]) for row in kept] == [made.json()["path_id"]]
+    [call] = await world.rows("SELECT outcome FROM llm_usage_logs WHERE student_id = $1", student.student_id)
+    assert call["outcome"] == "succeeded"
+    assert await student.used("adaptive_paths") == 1
+
+
 async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_circle(world: World) -> None:
     student = await world.student()
     await student.post("/adaptive/path")
@@ -225,6 +258,8 @@ async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_
     finally:
         await core.close()
     assert (await asking).status_code == 401
+    [lost] = await world.rows("SELECT * FROM llm_usage_logs ORDER BY request_timestamp DESC LIMIT 1")
+    assert (lost["outcome"], lost["cost_usd"] > 0, lost["student_id"]) == ("failed", True, None), "paid for"
 
 
 @pytest.mark.parametrize("mode", [{"mode": "error", "status": 529}, {"mode": "malformed"}, {"mode": "refusal"}])

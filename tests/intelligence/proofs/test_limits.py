@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from intelligence.errors import ServiceError
 from intelligence.usage import ledger, sweeper
-from intelligence.usage.ledger import ReservationClosed
+from intelligence.usage.ledger import Due, ReservationClosed
 from intelligence.usage.service import QuotaExceeded, ServiceBudgetExhausted, SpendCeilingReached
 from shared_schemas.claims import Learner, SubscriptionTier
 from tests.intelligence.conftest import Configure
@@ -116,7 +116,7 @@ async def test_the_installation_ceiling_holds_after_an_account_is_deleted(
     for _ in range(spent):
         reservation_id = await reserve(leaver)
         call_id = await ledger.open_call(call(), reservation_id=reservation_id, student_id=leaver.student_id)
-        await ledger.settle(call_id, ledger.Settlement("succeeded", 1, cost_usd=CENT))
+        await ledger.settle(Due(call_id, ledger.Settlement("succeeded", 1, cost_usd=CENT)))
         await close(reservation_id, keep=True)
     await ground.delete(leaver.student_id)
     flood = Flood([await ground.student("pro") for _ in range(20)])

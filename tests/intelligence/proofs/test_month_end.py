@@ -12,7 +12,7 @@ import pytest
 
 from intelligence.database import driver, transaction
 from intelligence.usage import ledger, service, sweeper
-from intelligence.usage.ledger import Settlement
+from intelligence.usage.ledger import Due, Settlement
 from tests.conftest import Servers
 from tests.intelligence.proofs.conftest import Ground
 from tests.intelligence.test_reservations import CENT, call, close, reserve
@@ -69,7 +69,7 @@ async def test_a_call_made_in_the_new_month_is_paid_there_and_its_unit_goes_back
     await turn_to(ground, NEW)
     call_id = await ledger.open_call(call(), reservation_id=reservation_id, student_id=who.student_id)
     assert await months(ground) == {OLD: (1, 0, 0, 0), NEW: (0, 0, CENT, 0)}
-    await ledger.settle(call_id, Settlement("failed", 1, cost_usd=Decimal("0.004")))
+    await ledger.settle(Due(call_id, Settlement("failed", 1, cost_usd=Decimal("0.004"))))
     assert await close(reservation_id, keep=False)
     assert await months(ground) == {OLD: (0, 0, 0, 0), NEW: (0, Decimal("0.004"), 0, 0)}
 
@@ -81,7 +81,7 @@ async def test_a_call_sent_in_the_old_month_is_settled_there(ground: Ground) -> 
     known = await ledger.open_call(call(), reservation_id=answered, student_id=who.student_id)
     await ledger.open_call(call(seconds=-30), reservation_id=killed, student_id=who.student_id)
     await turn_to(ground, NEW)
-    await ledger.settle(known, Settlement("succeeded", 1, cost_usd=Decimal("0.003")))
+    await ledger.settle(Due(known, Settlement("succeeded", 1, cost_usd=Decimal("0.003"))))
     assert await close(answered, keep=True)
     await sweeper.sweep_once()
     assert await months(ground) == {OLD: (1, Decimal("0.003"), 0, CENT)}

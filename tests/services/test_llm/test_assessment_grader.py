@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from intelligence import content
 from intelligence.assessments import grading
 from intelligence.usage import metering
+from intelligence.usage.attempts import Cause
 from tests.intelligence.assessments.running import World
 from tests.simulator.running import ROOT
 
@@ -23,10 +24,8 @@ CAKE = "My grandmother bakes the best apple cake in town, with cinnamon and a lo
 
 async def grade(answer: str) -> grading.Result:
     task = grading.assignment(await content.current_course(), QUESTION, answer)
-    asked = await metering.ask(
-        grading.prompt(task), feature="check", reservation_id=None, student_id=None, deadline_seconds=20
-    )
-    return grading.result(task, asked.parsed, submission_id=uuid4())
+    asked = await metering.ask(grading.prompt(task), Cause("check"), deadline_seconds=20)
+    return grading.result(task, asked.result, submission_id=uuid4())
 
 
 async def test_grade_excellent_answer(world: World) -> None:

@@ -18,7 +18,7 @@ from intelligence.database import connection
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Replayed, known_answer
 from intelligence.models import AssessmentFeedback, AssessmentSubmission
-from intelligence.usage.service import limits_of, raise_refusal
+from intelligence.usage.reservations import limits_of, raise_refusal
 from shared_schemas.assessments import (
     MAXIMUM_ANSWER_LENGTH,
     MAXIMUM_ATTEMPTS,

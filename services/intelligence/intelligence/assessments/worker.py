@@ -23,10 +23,12 @@ from intelligence.database import connection, driver, transaction
 from intelligence.models import AssessmentFeedback, UsageLog
 from intelligence.settings import get_settings
 from intelligence.usage import metering
+from intelligence.usage.attempts import Cause
 from intelligence.usage.ledger import ReservationClosed
 from intelligence.usage.metering import Answer
 from intelligence.usage.places import ServiceBusy
-from intelligence.usage.service import ServiceBudgetExhausted, SpendCeilingReached, close_reservation
+from intelligence.usage.reservations import close_reservation
+from intelligence.usage.service import ServiceBudgetExhausted, SpendCeilingReached
 from intelligence.usage.trouble import ModelAnswerInvalid, ModelDeclined, ModelUnavailable
 
 logger = logging.getLogger(__name__)
@@ -132,11 +134,15 @@ async def _heartbeat(job: Job, rhythm: Rhythm) -> None:
 
 
 async def _grade_or_put_back(job: Job, rhythm: Rhythm) -> None:
+    lost = 0
     try:
+        # Counted before, too: what is given back between the refusal and the count was held when it was refused.
+        lost = await _attempts(job, "unknown") if job.grading_runs > 1 else 0
         await _grade(job)
     except SpendCeilingReached as error:
         # Where attempts at this very answer were lost, money is held for them that may come back.
-        await (_wait(job, error, rhythm) if await _attempts(job, "unknown") else _fail(job, type(error).__name__))
+        lost = lost or await _attempts(job, "unknown")
+        await (_wait(job, error, rhythm) if lost else _fail(job, type(error).__name__))
     except FOR_GOOD as error:
         await _fail(job, type(error).__name__)
     except ModelAnswerInvalid as error:
@@ -169,15 +175,12 @@ async def _grade(job: Job) -> None:
     task = grading.assignment(course, job.question_id, job.answer_text)
     answer = await metering.ask(
         grading.prompt(task),
-        feature="assessment",
-        reservation_id=job.reservation_id,
-        student_id=job.student_id,
-        reference_id=job.feedback_id,
+        Cause("assessment", job.reservation_id, job.student_id, job.feedback_id),
         deadline_seconds=DEADLINE_SECONDS,
     )
     regraded = job.reservation_id is None
     result = grading.result(
-        task, answer.parsed, submission_id=job.submission_id, regraded=regraded, simulated=answer.simulated
+        task, answer.result, submission_id=job.submission_id, regraded=regraded, simulated=answer.simulated
     )
     async with transaction() as session:
         if not await queue.finish(session, job):

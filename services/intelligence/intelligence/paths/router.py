@@ -18,10 +18,9 @@ from intelligence.database import Session
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
 from intelligence.paths import following, service
-from intelligence.security import CurrentLearner, PremiumLearner, Snapshot
+from intelligence.security import CurrentLearner, PremiumLearnerWithSnapshot
 from intelligence.streams import HEADERS, HEARTBEAT, HEARTBEAT_SECONDS, EventSourceResponse, event, events
-from shared_schemas.claims import Learner
-from shared_schemas.learners import LearnerSnapshot
+from shared_schemas.learners import LearnerWithSnapshot
 from shared_schemas.paths import (
     AdaptivePath,
     AdaptivePaths,
@@ -44,16 +43,19 @@ router = APIRouter(prefix="/api/v2/adaptive", tags=["adaptive paths"], route_cla
     response_model=AdaptivePath,
     responses=events(200, "`queued` and `analysing`, then `done` with the path or `error` with the envelope."),
 )
-async def create_path(  # noqa: PLR0917  # FastAPI calls it by name
+async def create_path(
     request: Request,
-    snapshot: Snapshot,  # first: it brings the learner along, and core is asked once
-    learner: PremiumLearner,
+    known: PremiumLearnerWithSnapshot,
     body: PathRequest | None = None,
     key: IdempotencyKeyHeader = None,
     accept: Annotated[str, Header()] = "",
 ) -> Response:
-    """A personal path of one to five sections; with `Accept: text/event-stream` its making as events."""
-    create = partial(_create, request, learner, snapshot, key, body or PathRequest())
+    """A personal path of one to five sections; with `Accept: text/event-stream` its making as events.
+
+    For 24 hours it is the same path again, unless a quiz has said something new or `force_refresh` asks for another.
+    Every answer takes one of the month's units.
+    """
+    create = partial(_create, request, known, key, body or PathRequest())
     if "text/event-stream" in accept:
         return await _stream(create)
     return await create(report=lambda _: None)
@@ -87,8 +89,7 @@ async def complete_step(path_id: UUID, learner: CurrentLearner, body: CompleteRe
 
 async def _create(
     request: Request,
-    learner: Learner,
-    snapshot: LearnerSnapshot,
+    known: LearnerWithSnapshot,
     key: str | None,
     wanted: PathRequest,
     *,
@@ -96,9 +97,9 @@ async def _create(
 ) -> Response:
     async def work(claim: Claim) -> tuple[int, BaseModel]:
         given = await service.create_path(
-            learner,
-            snapshot,
-            tier=learner.effective_tier(datetime.now(UTC)),
+            known.learner,
+            known.snapshot,
+            tier=known.learner.effective_tier(datetime.now(UTC)),
             force_refresh=wanted.force_refresh,
             include_reasoning=wanted.include_reasoning,
             claim=claim,
@@ -108,7 +109,9 @@ async def _create(
         return 200, given.answer
 
     request_digest = idempotency.digest("POST", request.url.path, wanted)
-    return await idempotency.run_once(key, student_id=learner.student_id, request_digest=request_digest, work=work)
+    return await idempotency.run_once(
+        key, student_id=known.learner.student_id, request_digest=request_digest, work=work
+    )
 
 
 async def _stream(create: Callable[..., Coroutine[Any, Any, Response]]) -> Response:

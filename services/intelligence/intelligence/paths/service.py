@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -21,7 +22,10 @@ from intelligence.paths.stored import StoredPath
 from intelligence.paths.wording import WordedPath
 from intelligence.settings import get_settings
 from intelligence.usage import metering
-from intelligence.usage.service import QuotaUse, close_reservation, reserve
+from intelligence.usage.attempts import Cause
+from intelligence.usage.ledger import Due
+from intelligence.usage.reservations import Reservation, close_reservation
+from intelligence.usage.service import QuotaUse
 from intelligence.usage.trouble import ModelUnavailable
 from shared_schemas.claims import Learner, SubscriptionTier
 from shared_schemas.learners import LearnerSnapshot
@@ -131,43 +135,40 @@ def _fits(path: StoredPath, work: _Work) -> bool:
 
 async def _make(work: _Work, analysis: Analysis, report: Report) -> GivenPath:
     prompt = wording.prompt(analysis)
-    path_id = uuid4()
-    async with connection() as postgres:
-        reservation_id = await reserve(
-            postgres,
-            learner=work.learner,
-            feature="adaptive_path",
-            reference_id=path_id,
-            worst_case_usd=llm.worst_case_usd(prompt),
-            lease_seconds=LEASE_SECONDS,
-        )
+    reservation = Reservation(
+        learner=work.learner,
+        feature="adaptive_path",
+        reference_id=uuid4(),
+        worst_case_usd=llm.worst_case_usd(prompt),
+        lease_seconds=LEASE_SECONDS,
+        when_taken=partial(report, "analysing"),
+    )
     try:
-        report("analysing")
         answer = await metering.ask(
             prompt,
-            feature="adaptive_path",
-            reservation_id=reservation_id,
-            student_id=work.learner.student_id,
+            Cause("adaptive_path", reservation, work.learner.student_id),
             deadline_seconds=DEADLINE_SECONDS,
+            keep=partial(_keep, work, analysis, reservation),
         )
-        path, made = await _finish(work, analysis, answer.parsed, path_id, reservation_id)
     except BaseException as error:  # also a cancelled request: whatever ends early takes no quota
-        await background.finish(_give_back(reservation_id))
+        if reservation.reservation_id is not None:
+            await background.finish(_give_back(reservation.reservation_id))
         if isinstance(error, ServiceError) and error.code == ModelUnavailable.code:
             error.extra["fallback"] = _fallback(analysis).model_dump()
         raise
+    path, given = answer.result
     if get_settings().enable_phase2_caching:
         stored.remember(path)
-    return made
+    return given
 
 
-async def _finish(
-    work: _Work, analysis: Analysis, worded: WordedPath, path_id: UUID, reservation_id: UUID
+async def _keep(
+    work: _Work, analysis: Analysis, reservation: Reservation, worded: WordedPath, due: Due
 ) -> tuple[StoredPath, GivenPath]:
-    """Store the path and keep its quota unit, in one transaction."""
+    """Store the path, keep its quota unit and settle what it cost, in one transaction."""
     steps, reasoning = wording.choose(worded, analysis.candidates)
     path = StoredPath(
-        path_id=path_id,
+        path_id=reservation.reference_id,
         student_id=work.learner.student_id,
         recommendations=steps,
         reasoning=reasoning,
@@ -180,7 +181,8 @@ async def _finish(
     use = await stored.keep(
         path,
         content_version=work.course.course.content_version,
-        reservation_id=reservation_id,
+        reservation_id=reservation.reservation_id,
+        due=due,
         claim=work.claim,
         answer=answer,
     )

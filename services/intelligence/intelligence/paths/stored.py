@@ -11,17 +11,19 @@ from uuid import UUID
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence import cache
-from intelligence.database import connection
+from intelligence.database import after, connection, in_one
 from intelligence.errors import ServiceError
 from intelligence.idempotency import Claim, ClaimLost
 from intelligence.models import AdaptivePath as PathRow
 from intelligence.paths.analysis import best_scores
 from intelligence.paths.wording import ChosenStep
-from intelligence.usage.service import QUOTA_USE, QuotaUse, limits_of, raise_refusal
+from intelligence.usage.ledger import KEEP_ANSWER, SETTLE, Due
+from intelligence.usage.reservations import limits_of, raise_refusal
+from intelligence.usage.service import QUOTA_USE, QuotaUse
 from intelligence.usage.trouble import ModelUnavailable
 from shared_schemas.claims import Learner
 from shared_schemas.learners import LearnerSnapshot
@@ -120,26 +122,33 @@ async def find_active(session: AsyncSession, student_id: UUID, *, remembered: UU
 
 
 async def keep(
-    path: StoredPath, *, content_version: str, reservation_id: UUID, claim: Claim, answer: AdaptivePath
+    path: StoredPath, *, content_version: str, reservation_id: UUID | None, due: Due, claim: Claim, answer: AdaptivePath
 ) -> QuotaUse:
-    """Make a new path the student's active one, keep its quota unit and remember its answer: all of it or nothing.
+    """Make a new path the student's active one, with its quota unit, cost and remembered answer: all of it or nothing.
 
-    The answer is what the student had used when this began, this unit counted unless it is of the month before.
+    A second try after one that was committed changes nothing. The answer is what the student had used when this began,
+    this unit counted unless it is of the month before.
     Raises ReservationLost, or ClaimLost when another request has taken the work over.
     """
-    use = await _run(
-        _KEEP,
-        path.student_id,
-        path.path_id,
-        content_version,
-        json.dumps([step.model_dump() for step in path.recommendations]),
-        path.reasoning,
-        json.dumps(path.basis),
-        path.generated_at,
-        path.expires_at,
-        reservation_id,
-        *_remembering(claim, answer),
-    )
+    try:
+        use = await _run(
+            _KEEP,
+            path.student_id,
+            path.path_id,
+            content_version,
+            json.dumps([step.model_dump() for step in path.recommendations]),
+            path.reasoning,
+            json.dumps(path.basis),
+            path.generated_at,
+            path.expires_at,
+            reservation_id,
+            *_remembering(claim, answer),
+            *due.values,
+        )
+    except IntegrityError as error:
+        if getattr(error.orig, "constraint_name", None) != "pk_adaptive_paths":
+            raise
+        use = await _run(QUOTA_USE, path.student_id)  # it was kept by an earlier try, whose reply was lost
     claim.stored = True
     return QuotaUse(*use)
 
@@ -147,8 +156,8 @@ async def keep(
 async def give_again(path: StoredPath, *, learner: Learner, claim: Claim, answer: AdaptivePath) -> bool:
     """Take a quota unit for the student's active path, and remember the answer: both or nothing.
 
-    False when it is not the active one any more. Raises what `reserve` raises, or ClaimLost when another request has
-    taken the work over.
+    False when it is not the active one any more. Raises what `Reservation.take` raises, or ClaimLost when another
+    request has taken the work over.
     """
     limits = limits_of(learner, "adaptive_path")
     given = await _run(_GIVE_AGAIN, path.path_id, path.student_id, *limits, *_remembering(claim, answer))
@@ -199,10 +208,14 @@ def _key(student_id: UUID) -> str:
 
 
 # revision 013 says what the functions do, and what they refuse
-_KEEP = (
-    "WITH kept AS MATERIALIZED (SELECT keep_path($2::uuid, $1::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, "
-    "$7::timestamptz, $8::timestamptz, $9::uuid, $10::text, $11::timestamptz, $12::bytea)) "
-    f"{QUOTA_USE} CROSS JOIN kept"  # the unit was counted when it was reserved
+# The quota unit was counted when it was reserved. Settling comes after keeping, because it locks the limits' sums.
+_KEEP_PATH = """
+    SELECT keep_path($2::uuid, $1::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, $7::timestamptz,
+        $8::timestamptz, $9::uuid, $10::text, $11::timestamptz, $12::bytea)
+"""
+_KEEP = in_one(
+    {"kept": _KEEP_PATH, "settled": f"{after(12, SETTLE)} FROM kept", "answered": after(12, KEEP_ANSWER)},
+    f"{QUOTA_USE} CROSS JOIN kept CROSS JOIN settled",
 )
 _GIVE_AGAIN = (
     "SELECT * FROM give_path_again($1::uuid, $2::uuid, $3::integer, $4::numeric, $5::numeric, $6::boolean, $7::text, "

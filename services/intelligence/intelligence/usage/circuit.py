@@ -1,6 +1,7 @@
 """What the last attempts say of the provider, so that a sick one is left alone for a while."""
 
 import time
+from functools import lru_cache
 
 from intelligence.usage.trouble import Notices
 
@@ -23,6 +24,11 @@ class Circuit:
         self._open_until = 0.0
         self.unreachable = False
         self.notices = Notices()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the last attempt was answered, or there was none yet."""
+        return not (self._overloaded or self._lost or self.unreachable)
 
     def seconds_to_wait(self) -> float:
         """Seconds until the next attempt is welcome; 0 when it is now, and then it must be made."""
@@ -55,3 +61,9 @@ class Circuit:
         self._overloaded = self._lost = 0
         self._open_until = 0.0
         self.unreachable = False
+
+
+@lru_cache
+def provider() -> Circuit:
+    """What this process knows of the provider."""
+    return Circuit()

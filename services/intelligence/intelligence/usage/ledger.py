@@ -2,24 +2,28 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
+import asyncpg
 import orjson
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from intelligence.database import connection, describe
+from intelligence.database import after, connection, describe, in_one
 from intelligence.errors import ServiceError
 from intelligence.settings import get_settings
 from intelligence.usage.pricing import TokenUsage
+from intelligence.usage.reservations import RESERVE, RESERVE_VALUES, Reservation
 from intelligence.usage.service import ServiceBudgetExhausted, SpendCeilingReached, resets_after
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R")
 Outcome = Literal["succeeded", "rejected", "failed", "unknown"]
 
 # A crashed process's row is swept when its lease has run out: the attempt's own time and this much more.
@@ -66,77 +70,23 @@ class Settlement:
     response_text: str | None = None
 
 
-async def open_call(call: Call, *, reservation_id: UUID | None, student_id: UUID | None) -> UUID:
-    """The id of a committed ledger row for an attempt that may now be sent.
+@dataclass(frozen=True)
+class Due:
+    """What became of an attempt, before the ledger says so."""
 
-    Raises SpendCeilingReached, ServiceBudgetExhausted or ReservationClosed; then there is no row, so make no call.
-    """
-    call_id = uuid4()
-    try:
-        await _open(call_id, call, reservation_id, student_id)
-    except IntegrityError as error:  # the account went away between two statements
-        raise ReservationClosed from error
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != DEADLOCK_DETECTED:
-            raise
-        await _open(call_id, call, reservation_id, student_id)
-    return call_id
+    call_id: UUID
+    settlement: Settlement
 
+    def unused(self) -> "Due":
+        """The same of an answer that could not be kept: it is paid for, and no success."""
+        return replace(self, settlement=replace(self.settlement, outcome="failed", error_code="NOT_KEPT"))
 
-async def _open(call_id: UUID, call: Call, reservation_id: UUID | None, student_id: UUID | None) -> None:
-    settings = get_settings()
-    async with connection() as postgres:
-        refused_by = await postgres.fetchval(
-            _OPEN,
-            call_id,
-            reservation_id,
-            call.feature,
-            call.attempt,
-            call.model,
-            call.prompt_version,
-            call.price_version,
-            call.worst_case_usd,
-            settings.llm_student_monthly_ceiling_usd,
-            settings.llm_monthly_ceiling_usd,
-            call.seconds + LEASE_MARGIN_SECONDS,
-            call.reference_id,
-            student_id,
-            orjson.dumps(_storable(call.request_body)).decode(),
-        )
-    if refused_by is not None:
-        raise _refusal(refused_by)
-
-
-def _refusal(refused_by: str) -> ServiceError:
-    if refused_by == "reservation_closed":
-        return ReservationClosed()
-    reset = resets_after(datetime.now(UTC))
-    return SpendCeilingReached(reset) if refused_by == "student_ceiling" else ServiceBudgetExhausted(reset)
-
-
-async def settle(call_id: UUID, settlement: Settlement) -> None:
-    """Close the row. Tries again while the database is away or a lock is contested: an answer's cost is lost otherwise.
-
-    When it gives up, the row stays open and the sweeper settles it as unknown.
-    """
-    for pause in (*SETTLE_PAUSES_SECONDS, None):
-        try:
-            return await _settle(call_id, settlement)
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            if pause is None:
-                logger.error("call %s (%s) could not be settled: %s", call_id, settlement.outcome, describe(error))  # noqa: TRY400  # a traceback quotes rows
-                raise
-            logger.warning("call %s is not settled yet: %s", call_id, describe(error))
-            await asyncio.sleep(pause)
-    return None
-
-
-async def _settle(call_id: UUID, settlement: Settlement) -> None:
-    usage, text_given = settlement.usage, settlement.response_text
-    async with connection() as postgres:
-        await postgres.execute(
-            _SETTLE,
-            call_id,
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What SETTLE and KEEP_ANSWER are asked with: $1 to $13."""
+        settlement, usage = self.settlement, self.settlement.usage
+        return (
+            self.call_id,
             settlement.outcome,
             settlement.outcome == "succeeded",
             usage.prompt_tokens,
@@ -148,8 +98,110 @@ async def _settle(call_id: UUID, settlement: Settlement) -> None:
             settlement.latency_ms,
             settlement.request_id,
             settlement.error_code,
-            None if text_given is None else _storable(text_given),
+            None if settlement.response_text is None else _storable(settlement.response_text),
         )
+
+
+async def open_call(call: Call, *, reservation_id: UUID | None, student_id: UUID | None) -> UUID:
+    """The id of a committed ledger row for an attempt that may now be sent.
+
+    Raises SpendCeilingReached, ServiceBudgetExhausted or ReservationClosed; then there is no row, so make no call.
+    """
+    call_id = uuid4()
+    try:
+        opened = await _first(_OPEN, *_values(call_id, call, student_id), reservation_id)
+    except IntegrityError as error:  # the account went away between two statements
+        raise ReservationClosed from error
+    if opened["call_refused_by"] is not None:
+        raise _refusal(opened["call_refused_by"])
+    return call_id
+
+
+async def reserve_and_open(call: Call, reservation: Reservation) -> UUID:
+    """Take the reservation, and open the row of its first attempt, in one transaction: the row's id.
+
+    Raises what `Reservation.take` raises, but for FeatureDisabled: where that is to be raised, `take`. Where only the
+    row is refused, which raises SpendCeilingReached or ServiceBudgetExhausted too, the reservation is taken and has its
+    id: give it back.
+    """
+    call_id = uuid4()
+    values = _values(call_id, call, reservation.learner.student_id)
+    opened = await _first(_RESERVE_AND_OPEN, *reservation.values, *values)
+    reservation.taken(opened)
+    if opened["call_refused_by"] is not None:
+        raise _refusal(opened["call_refused_by"])
+    return call_id
+
+
+async def _first(statement: str, *values: Any) -> asyncpg.Record:
+    """The statement's row. Of two that lock each other out, PostgreSQL undoes one, which is tried once more."""
+    try:
+        async with connection() as postgres:
+            return await postgres.fetchrow(statement, *values)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != DEADLOCK_DETECTED:
+            raise
+    async with connection() as postgres:
+        return await postgres.fetchrow(statement, *values)
+
+
+def _values(call_id: UUID, call: Call, student_id: UUID | None) -> tuple[Any, ...]:
+    settings = get_settings()
+    return (
+        call_id,
+        call.feature,
+        call.attempt,
+        call.model,
+        call.prompt_version,
+        call.price_version,
+        call.worst_case_usd,
+        settings.llm_student_monthly_ceiling_usd,
+        settings.llm_monthly_ceiling_usd,
+        call.seconds + LEASE_MARGIN_SECONDS,
+        call.reference_id,
+        student_id,
+        orjson.dumps(_storable(call.request_body)).decode(),
+    )
+
+
+def _refusal(refused_by: str) -> ServiceError:
+    if refused_by == "reservation_closed":
+        return ReservationClosed()
+    reset = resets_after(datetime.now(UTC))
+    return SpendCeilingReached(reset) if refused_by == "student_ceiling" else ServiceBudgetExhausted(reset)
+
+
+async def settle(due: Due) -> None:
+    """Close the row. When the database stays away, the row stays open and the sweeper settles it as unknown."""
+
+    async def write() -> None:
+        async with connection() as postgres:
+            await postgres.execute(_SETTLE_ALONE, *due.values)
+
+    await patiently(due, write)
+
+
+async def patiently(
+    due: Due, write: Callable[[], Awaitable[R]], *, again: Callable[[Exception], bool] = lambda _: True
+) -> R:
+    """What ``write`` returns, which settles what is due.
+
+    Where the database fails it is tried again, if ``again`` says so: an answer that was paid for is lost otherwise.
+    So a try may come after one that was committed and could not say so.
+    """
+    pauses = iter(SETTLE_PAUSES_SECONDS)
+    while True:
+        try:
+            return await write()
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if not again(error):
+                raise
+            pause = next(pauses, None)
+            level = logging.ERROR if pause is None else logging.WARNING
+            logger.log(level, "call %s, %s, is not settled: %s", due.call_id, due.settlement.outcome, describe(error))
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
 
 
 def _storable(value: Any) -> Any:
@@ -165,20 +217,30 @@ def _storable(value: Any) -> Any:
 
 # One statement each, so that the row and the text that belongs to it cost one round trip and are there together. The
 # text is its student's: where the account is gone, the foreign key undoes all of it.
-_OPEN = """
-    WITH opened AS MATERIALIZED (
-        SELECT open_llm_call($1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::numeric,
-            $9::numeric, $10::numeric, make_interval(secs => $11::double precision), $12::uuid) AS refused_by
-    ), stored AS (
-        INSERT INTO llm_exchanges (call_id, student_id, request_body)
-        SELECT $1::uuid, $13::uuid, $14::jsonb FROM opened WHERE refused_by IS NULL
-    )
-    SELECT refused_by FROM opened
+_OPEN_CALL = """
+    SELECT open_llm_call($1::uuid, {reservation_id}, $2::text, $3::integer, $4::text, $5::text, $6::text, $7::numeric,
+        $8::numeric, $9::numeric, make_interval(secs => $10::double precision), $11::uuid) AS call_refused_by
 """
-_SETTLE = """
-    WITH answered AS (
-        UPDATE llm_exchanges SET response_text = $13::text WHERE call_id = $1::uuid AND $13::text IS NOT NULL
-    )
+_KEEP_REQUEST = """
+    INSERT INTO llm_exchanges (call_id, student_id, request_body)
+        SELECT $1::uuid, $12::uuid, $13::jsonb FROM opened WHERE call_refused_by IS NULL
+"""
+_OPEN = in_one(
+    {"opened": _OPEN_CALL.format(reservation_id="$14::uuid"), "kept": _KEEP_REQUEST},
+    "SELECT call_refused_by FROM opened",
+)
+_OPEN_RESERVED = _OPEN_CALL.format(reservation_id="reserved.reservation_id")
+_RESERVE_AND_OPEN = in_one(
+    {
+        "reserved": RESERVE,
+        "opened": f"{after(RESERVE_VALUES, _OPEN_RESERVED)} FROM reserved WHERE reservation_id IS NOT NULL",
+        "kept": after(RESERVE_VALUES, _KEEP_REQUEST),
+    },
+    "SELECT * FROM reserved LEFT JOIN opened ON true",
+)
+SETTLE = """
     SELECT settle_llm_call($1::uuid, $2::text, $3::boolean, $4::integer, $5::integer, $6::integer, $7::integer,
         $8::numeric, $9::jsonb, $10::integer, $11::text, $12::text)
 """
+KEEP_ANSWER = "UPDATE llm_exchanges SET response_text = $13::text WHERE call_id = $1::uuid AND $13::text IS NOT NULL"
+_SETTLE_ALONE = in_one({"answered": KEEP_ANSWER}, SETTLE)

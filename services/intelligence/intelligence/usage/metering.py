@@ -1,27 +1,27 @@
-"""Asking the model with every attempt accounted for: a ledger row before it is sent, the truth about it afterwards.
+"""Asking the model with every attempt accounted for, until there is an answer that can be used.
 
-No transaction is open while the model works. No row, no call.
+No transaction is open while the model works.
 """
 
 import asyncio
-import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Generic, Literal, TypeVar
-from uuid import UUID
+from functools import lru_cache, partial
+from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from intelligence import background, llm
-from intelligence.llm import NoUsableReply, Prompt, ProviderRefused, Reply
+from intelligence.database import connection, is_temporary
+from intelligence.llm import NoUsableReply, Prompt, ProviderRefused
 from intelligence.settings import get_settings
-from intelligence.usage import ledger, pricing, replies
-from intelligence.usage.circuit import Circuit
-from intelligence.usage.ledger import Outcome, Settlement
+from intelligence.usage import ledger
+from intelligence.usage.attempts import Cause, Tally, attempt, milliseconds_since
+from intelligence.usage.circuit import provider
+from intelligence.usage.ledger import Due
 from intelligence.usage.places import Places
 from intelligence.usage.replies import UnusableReply
 from intelligence.usage.trouble import (
@@ -32,10 +32,11 @@ from intelligence.usage.trouble import (
     ModelUnavailable,
 )
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T", bound=BaseModel)
-CallFeature = Literal["adaptive_path", "assessment", "check"]
+R = TypeVar("R")
+# Makes a result of the model's answer, and writes what is due to the ledger together with it. It may be called again
+# after a try that was committed and could not say so.
+Keep = Callable[[T, Due], Awaitable[R]]
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
@@ -44,10 +45,10 @@ OVERLOADED = 529
 
 
 @dataclass(frozen=True)
-class Answer(Generic[T]):
-    """A usable answer, with what all attempts for it came to. `model` is the one that answered."""
+class Answer(Generic[R]):
+    """A usable answer, or what was made of it, and what all attempts came to. `model` is the one that answered."""
 
-    parsed: T
+    result: R
     model: str
     prompt_version: str
     tokens_used: int
@@ -60,39 +61,43 @@ class Answer(Generic[T]):
         return self.model.startswith(llm.SIMULATED_MODEL)
 
 
+@overload
+async def ask(prompt: Prompt[T], cause: Cause, *, deadline_seconds: float) -> Answer[T]: ...
+@overload
+async def ask(prompt: Prompt[T], cause: Cause, *, deadline_seconds: float, keep: Keep[T, R]) -> Answer[R]: ...
 async def ask(
-    prompt: Prompt[T],
-    *,
-    feature: CallFeature,
-    reservation_id: UUID | None,
-    student_id: UUID | None,
-    deadline_seconds: float,
-    reference_id: UUID | None = None,
-) -> Answer[T]:
+    prompt: Prompt[T], cause: Cause, *, deadline_seconds: float, keep: Keep[T, R] | None = None
+) -> Answer[Any]:
     """The model's answer within the deadline, retries, one repair and the wait for a place counted in.
 
-    ``student_id``: whose words the prompt holds. ``reference_id``: what a call without a reservation is for.
+    A reservation that is not taken yet is taken with the first attempt, or before anything here waits or refuses.
+    ``keep`` writes what the answer was for and, in the same transaction, what is due to the ledger; what it returns
+    takes the answer's place.
 
-    Raises ModelUnavailable, ModelAnswerInvalid, ModelDeclined, ServiceBusy, SpendCeilingReached,
-    ServiceBudgetExhausted or ReservationClosed. Every attempt is in the ledger, whatever happens.
+    Raises what taking the reservation raises, then ModelUnavailable, ModelAnswerInvalid, ModelDeclined, ServiceBusy,
+    SpendCeilingReached, ServiceBudgetExhausted or ReservationClosed. Every attempt is in the ledger, whatever happens.
     """
+    deadline = time.monotonic() + deadline_seconds
+    if cause.reservation_to_take and not (cause.reservation_to_take.switched_on and _at_once()):
+        async with connection() as postgres:
+            await cause.reservation_to_take.take(postgres)
     if get_settings().model_key is None:
         raise ModelUnavailable
-    cause = _Cause(feature, reservation_id=reservation_id, student_id=student_id, reference_id=reference_id)
-    asking = _Asking(prompt, cause, deadline=time.monotonic() + deadline_seconds)
-    async with _places().taken(wait_seconds=deadline_seconds):
-        return await asking.run()
+    asking = _Asking(prompt, cause, deadline=deadline)
+    async with _places().taken(wait_seconds=deadline - time.monotonic()):
+        answer, due = await asking.run()
+    return asking.answer(await background.finish(_settle_with(keep, answer, due)))
 
 
 def forget() -> None:
     """Drop what this process knows of the provider and of its own load."""
-    _circuit.cache_clear()
+    provider.cache_clear()
     _places.cache_clear()
 
 
-@lru_cache
-def _circuit() -> Circuit:
-    return Circuit()
+def _at_once() -> bool:
+    """Whether an attempt could be sent now: there is a key, a place is free, and the provider was well."""
+    return get_settings().model_key is not None and _places().free_now and provider().is_well
 
 
 @lru_cache
@@ -101,65 +106,75 @@ def _places() -> Places:
     return Places(running=settings.llm_concurrency, waiting=settings.llm_waiting)
 
 
-@dataclass(frozen=True)
-class _Cause:
-    """What the ledger says a question was asked for."""
-
-    feature: CallFeature
-    reservation_id: UUID | None
-    student_id: UUID | None
-    reference_id: UUID | None
+async def _settle_with(keep: Keep[T, R] | None, answer: T, due: Due) -> T | R:
+    """The answer, or the result; where that could not be kept, what the answer cost is settled all the same."""
+    if keep is None:
+        await ledger.settle(due)
+        return answer
+    try:
+        return await ledger.patiently(due, partial(keep, answer, due), again=is_temporary)
+    except BaseException:
+        await ledger.settle(due.unused())
+        raise
 
 
 class _Asking(Generic[T]):
     """One question until it is answered or given up."""
 
-    def __init__(self, prompt: Prompt[T], cause: _Cause, *, deadline: float) -> None:
+    def __init__(self, prompt: Prompt[T], cause: Cause, *, deadline: float) -> None:
         self.prompt = prompt
         self.cause = cause
         self.started = time.monotonic()
         self.deadline = deadline
-        self.attempts = 0
+        self.tally = Tally(model=get_settings().anthropic_model)
         self.failures = 0
         self.repaired = False
-        self.tokens = 0
-        self.cost = Decimal(0)
         self.unknown = Decimal(0)
-        self.model = get_settings().anthropic_model
         self.error_code = "CIRCUIT_OPEN"  # as long as no attempt was made
         self.operator_line = NO_USABLE_ANSWER
 
-    async def run(self) -> Answer[T]:
-        """The answer; where there is none, operators are told why."""
+    def answer(self, result: R) -> Answer[R]:
+        """The result with what all attempts came to."""
+        return Answer(
+            result=result,
+            model=self.tally.model,
+            prompt_version=self.prompt.version,
+            tokens_used=self.tally.tokens,
+            cost_usd=self.tally.cost,
+            latency_ms=milliseconds_since(self.started),
+        )
+
+    async def run(self) -> tuple[T, Due]:
+        """The answer and what is due for it; where there is none, operators are told why."""
         try:
             return await self._until_usable()
         except ModelUnavailable as unavailable:
             unavailable.told = (
-                f"{self.error_code}, attempts: {self.attempts}, billed: {self.cost:.6f} USD, "
+                f"{self.error_code}, attempts: {self.tally.attempts}, billed: {self.tally.cost:.6f} USD, "
                 f"perhaps billed: up to {self.unknown:.6f} USD"
             )
-            _circuit().notices.tell(self.operator_line, self.error_code, unavailable.told)
+            provider().notices.tell(self.operator_line, self.error_code, unavailable.told)
             raise
 
-    async def _until_usable(self) -> Answer[T]:
+    async def _until_usable(self) -> tuple[T, Due]:
         """Try until there is a usable answer; each branch either waits for the next try or raises."""
         while True:
-            if (closed_for := _circuit().seconds_to_wait()) > 0:
+            if (closed_for := provider().seconds_to_wait()) > 0:
                 raise ModelUnavailable(closed_for)
             # After a failed connection, look before leaping: no attempt, no row, no money held for it.
-            if _circuit().unreachable and not await llm.is_reachable():
+            if provider().unreachable and not await llm.is_reachable():
                 self.error_code = "CONNECT_FAILED"
                 await self._wait(None)
                 continue
             try:
-                parsed = await self._attempt()
+                return await self._attempt()
             except ProviderRefused as refused:
                 self.error_code = refused.error_code
                 await self._after_refusal(refused)
             except NoUsableReply as lost:
                 self.error_code = lost.error_code
                 self.unknown += llm.worst_case_usd(self.prompt)
-                _circuit().lost(unreachable=lost.unreachable)
+                provider().lost(unreachable=lost.unreachable)
                 await self._wait(None)
             except UnusableReply as unusable:
                 self.error_code = unusable.error_code
@@ -169,21 +184,18 @@ class _Asking(Generic[T]):
                     raise ModelAnswerInvalid from unusable
                 self.repaired = True
                 self.prompt = self.prompt.corrected(str(unusable))
-            else:
-                return Answer(
-                    parsed=parsed,
-                    model=self.model,
-                    prompt_version=self.prompt.version,
-                    tokens_used=self.tokens,
-                    cost_usd=self.cost,
-                    latency_ms=_milliseconds_since(self.started),
-                )
+
+    async def _attempt(self) -> tuple[T, Due]:
+        seconds = min(get_settings().anthropic_timeout, self.deadline - time.monotonic())
+        if seconds < SHORTEST_ATTEMPT_SECONDS:  # also the first, when waiting for a place has taken the time
+            raise ModelUnavailable
+        return await attempt(self.prompt, self.cause, self.tally, seconds=seconds)
 
     async def _after_refusal(self, refused: ProviderRefused) -> None:
         if refused.status == OVERLOADED:
-            _circuit().overloaded(refused.retry_after)
+            provider().overloaded(refused.retry_after)
         else:
-            _circuit().answered()
+            provider().answered()
         if not refused.can_try_again:
             self.operator_line = OPERATOR_LINES.get(refused.status, NO_USABLE_ANSWER)
             raise ModelUnavailable from refused
@@ -199,97 +211,3 @@ class _Asking(Generic[T]):
         if self.failures > get_settings().anthropic_max_retries or too_late:
             raise ModelUnavailable(asked_for)
         await asyncio.sleep(pause)
-
-    async def _attempt(self) -> T:
-        seconds = min(get_settings().anthropic_timeout, self.deadline - time.monotonic())
-        if seconds < SHORTEST_ATTEMPT_SECONDS:  # also the first, when waiting for a place has taken the time
-            raise ModelUnavailable
-        self.attempts += 1
-        price = llm.current_price()
-        call = ledger.Call(
-            feature=self.cause.feature,
-            reference_id=self.cause.reference_id,
-            attempt=self.attempts,
-            model=price.model,
-            prompt_version=self.prompt.version,
-            price_version=price.version,
-            worst_case_usd=llm.worst_case_usd(self.prompt),
-            seconds=seconds,
-            request_body=self.prompt.request_body(price.model),
-        )
-        call_id = await background.finish(
-            ledger.open_call(call, reservation_id=self.cause.reservation_id, student_id=self.cause.student_id)
-        )
-        reply, sent_at = await self._send(call_id, seconds)
-        return await self._take(call_id, reply, sent_at, price)
-
-    async def _send(self, call_id: UUID, seconds: float) -> tuple[Reply, float]:
-        """The reply and when it was asked for; an attempt that fails is settled before its error goes on."""
-        sent_at = time.monotonic()
-
-        async def settle(outcome: Outcome, code: str, request_id: str | None = None) -> None:
-            settlement = Settlement(outcome, _milliseconds_since(sent_at), request_id=request_id, error_code=code)
-            await background.finish(ledger.settle(call_id, settlement))
-
-        try:
-            async with asyncio.timeout(seconds):
-                reply = await llm.create(self.prompt, timeout_seconds=seconds)
-        except TimeoutError as error:
-            await settle("unknown", "TIMEOUT")
-            raise NoUsableReply("TIMEOUT") from error
-        except ProviderRefused as refused:
-            await settle("rejected", refused.error_code, refused.request_id)
-            raise
-        except NoUsableReply as lost:
-            await settle("unknown", lost.error_code, lost.request_id)
-            raise
-        except BaseException as error:
-            await settle("unknown", type(error).__name__)
-            raise
-        _circuit().answered()
-        return reply, sent_at
-
-    async def _take(self, call_id: UUID, reply: Reply, sent_at: float, price: pricing.Price) -> T:
-        """The parsed answer. What it cost is settled first, whether it can be used or not."""
-        charged = _price_of(reply.model, price)
-        cost = pricing.cost(reply.usage, charged)
-        self.tokens += reply.usage.prompt_tokens + reply.usage.output_tokens
-        self.cost += cost
-        self.model = reply.model
-
-        async def settle(outcome: Outcome, error_code: str | None = None) -> None:
-            settlement = Settlement(
-                outcome,
-                latency_ms=_milliseconds_since(sent_at),
-                usage=reply.usage,
-                cost_usd=cost,
-                raw_usage=reply.raw_usage | {"model": reply.model, "price_version": charged.version},
-                request_id=reply.request_id,
-                error_code=error_code,
-                response_text=reply.text,
-            )
-            await background.finish(ledger.settle(call_id, settlement))
-
-        try:
-            parsed = replies.parse(reply, self.prompt.answer_type)
-        except UnusableReply as unusable:
-            await settle("failed", unusable.error_code)
-            raise
-        await settle("succeeded")
-        return parsed
-
-
-def _price_of(answered_by: str, asked: pricing.Price) -> pricing.Price:
-    """The price of the model that answered, which may be another than the one asked; a simulator's is its model's."""
-    answered_by = answered_by.removeprefix(llm.SIMULATED_MODEL)
-    if answered_by == asked.model:
-        return asked
-    try:
-        return pricing.price(answered_by, datetime.now(UTC))
-    except pricing.UnpricedModel:
-        logger.warning("%s, which has no price, answered: priced as %s", answered_by, asked.model)
-        return asked
-
-
-def _milliseconds_since(moment: float) -> int:
-    return round((time.monotonic() - moment) * 1000)

@@ -30,6 +30,11 @@ class Places:
         self._waiting_allowed = waiting
         self._waiting = 0
 
+    @property
+    def free_now(self) -> bool:
+        """Whether whoever comes now need not wait."""
+        return not self._free.locked()
+
     @asynccontextmanager
     async def taken(self, *, wait_seconds: float) -> AsyncIterator[None]:
         """Hold a place for the block; raises ServiceBusy when there is none, or none within `wait_seconds`."""

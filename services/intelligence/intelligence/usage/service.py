@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -44,7 +43,7 @@ class SpendCeilingReached(ServiceError):
 
     status = 429
     code = "SPEND_CEILING_REACHED"
-    message = "This month's budget for your account is used up. It starts afresh next month."
+    message = "Your budget of this month is used up or held for requests under way. It starts afresh next month."
 
     def __init__(self, resets_at: datetime) -> None:
         super().__init__(details={"reset_date": _iso(resets_at)}, headers=_until(resets_at))
@@ -55,7 +54,7 @@ class ServiceBudgetExhausted(ServiceError):
 
     status = 503
     code = "SERVICE_BUDGET_EXHAUSTED"
-    message = "The course's budget for this month is used up. Your quota is untouched."
+    message = "The course's budget for this month is used up or held for requests under way. Your quota is untouched."
 
     def __init__(self, resets_at: datetime) -> None:
         super().__init__(details={"reset_date": _iso(resets_at)}, headers=_until(resets_at))
@@ -104,74 +103,6 @@ def limit_of(learner: Learner, feature: Feature) -> int | None:
         return 0
     settings = get_settings()
     return settings.premium_adaptive_paths_limit if feature == "adaptive_path" else settings.premium_assessments_limit
-
-
-class Limits(NamedTuple):
-    """What the database functions check for one learner and feature, in this order; None is no limit."""
-
-    quota: int | None
-    student_ceiling_usd: Decimal | None
-    installation_ceiling_usd: Decimal | None
-    switched_on: bool
-
-
-def limits_of(learner: Learner, feature: Feature) -> Limits:
-    """The limits of this learner's plan and of the installation's settings, as they are now."""
-    settings = get_settings()
-    enabled = {"adaptive_path": settings.enable_adaptive_paths, "assessment": settings.enable_llm_assessments}
-    return Limits(
-        limit_of(learner, feature),
-        settings.llm_student_monthly_ceiling_usd,
-        settings.llm_monthly_ceiling_usd,
-        enabled[feature],
-    )
-
-
-async def reserve(
-    postgres: asyncpg.Connection,
-    *,
-    learner: Learner,
-    feature: Feature,
-    reference_id: UUID,
-    worst_case_usd: Decimal,
-    lease_seconds: float | None,
-) -> UUID:
-    """Take one quota unit and hold the worst case, atomically; the reservation's id.
-
-    Raises QuotaExceeded, SpendCeilingReached, ServiceBudgetExhausted or FeatureDisabled, in this order, and then
-    nothing is taken. Best a transaction by itself: it holds the locks of the limits until the commit. `lease_seconds`
-    None: something durable owns the reservation; otherwise the sweeper releases it when the lease has run out.
-    """
-    *limits, switched_on = limits_of(learner, feature)
-    row = await postgres.fetchrow(
-        _RESERVE, learner.student_id, feature, reference_id, *limits, worst_case_usd, lease_seconds
-    )
-    raise_refusal(row, learner=learner, feature=feature)
-    if not switched_on:
-        await close_reservation(postgres, row["reservation_id"], keep=False)
-        raise FeatureDisabled(feature)  # only here, because a 503 comes after every other refusal
-    reservation_id: UUID = row["reservation_id"]
-    return reservation_id
-
-
-_RESERVE = (
-    "SELECT refused_by, reservation_id, used, month, quota_limit FROM reserve($1::uuid, $2::text, $3::uuid, "
-    "$4::integer, $5::numeric, $6::numeric, $7::numeric, make_interval(secs => $8::double precision))"
-)
-
-
-async def close_reservation(postgres: asyncpg.Connection, reservation_id: UUID, *, keep: bool) -> bool:
-    """End a reservation once; `keep=False` gives the quota unit back to its month. False when it was ended before."""
-    closed: bool = await postgres.fetchval("SELECT close_reservation($1::uuid, $2::boolean)", reservation_id, keep)
-    return closed
-
-
-def raise_refusal(answer: asyncpg.Record, *, learner: Learner, feature: Feature) -> None:
-    """Raise what has refused, if anything, by a database function's `refused_by`, `used`, `quota_limit` and `month`."""
-    refused_by = answer["refused_by"]
-    if refused_by is not None:
-        use = {"used": answer["used"], "limit": answer["quota_limit"], "month": answer["month"]}
-        raise refusal(refused_by, learner=learner, feature=feature, **use)
 
 
 def refusal(
@@ -246,12 +177,13 @@ def mirror_quota(student_id: UUID, use: QuotaUse) -> None:
 
 def quota_of(learner: Learner, use: QuotaUse) -> Quota:
     """The learner's quota as it goes over the wire."""
+    paths, assessments = _feature_quotas(learner, use)
     return Quota(
         student_id=learner.student_id,
         subscription_tier=learner.effective_tier(datetime.now(UTC)),
         month=f"{use.month:%Y-%m}",
-        adaptive_paths=_path_quota(learner, use),
-        assessments=_assessment_quota(learner, use),
+        adaptive_paths=paths,
+        assessments=assessments,
         upgrade_options=upgrade_options(learner),
     )
 
@@ -259,7 +191,7 @@ def quota_of(learner: Learner, use: QuotaUse) -> Quota:
 def quota_headers(learner: Learner, use: QuotaUse) -> dict[str, str]:
     """`X-RateLimit-Limit-Paths` and its five siblings; a plan without a limit says `unlimited`."""
     headers: dict[str, str] = {}
-    for name, feature in (("Paths", _path_quota(learner, use)), ("Assessments", _assessment_quota(learner, use))):
+    for name, feature in zip(("Paths", "Assessments"), _feature_quotas(learner, use), strict=True):
         headers[f"X-RateLimit-Limit-{name}"] = _number_or_unlimited(feature.limit)
         headers[f"X-RateLimit-Remaining-{name}"] = _number_or_unlimited(feature.remaining)
         headers[f"X-RateLimit-Reset-{name}"] = _iso(feature.reset_date)
@@ -280,14 +212,12 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def _path_quota(learner: Learner, use: QuotaUse) -> FeatureQuota:
-    plan = limit_of(learner, "adaptive_path")
-    return _feature_quota(use.adaptive_paths, plan, use.adaptive_paths_gifted, use.resets_at)
-
-
-def _assessment_quota(learner: Learner, use: QuotaUse) -> FeatureQuota:
-    plan = limit_of(learner, "assessment")
-    return _feature_quota(use.assessments, plan, use.assessments_gifted, use.resets_at)
+def _feature_quotas(learner: Learner, use: QuotaUse) -> tuple[FeatureQuota, FeatureQuota]:
+    paths, assessments = limit_of(learner, "adaptive_path"), limit_of(learner, "assessment")
+    return (
+        _feature_quota(use.adaptive_paths, paths, use.adaptive_paths_gifted, use.resets_at),
+        _feature_quota(use.assessments, assessments, use.assessments_gifted, use.resets_at),
+    )
 
 
 def _feature_quota(used: int, plan: int | None, gifted: int, resets_at: datetime) -> FeatureQuota:
