@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from core.database import Database as Pool
 from core.database import DatabaseUnavailable
@@ -74,3 +75,27 @@ async def test_one_that_ends_under_a_statement_is_an_unavailable_database(pool: 
     with pytest.raises(DatabaseUnavailable):
         await statement
     assert await asked(pool) is not ended
+
+
+LAST_WORD = "cannot switch to state 12; another operation (2) is in progress"  # as asyncpg says it after a crash
+
+
+async def test_one_that_has_heard_postgresqls_last_word_is_an_unavailable_database(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError(LAST_WORD)
+
+    async def through_a_session() -> None:
+        async with pool.transaction() as session:
+            await session.execute(text("SELECT 2"))
+
+    first = await asked(pool)
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "prepare", breaks)
+        patch.setattr(asyncpg.Connection, "fetchval", breaks)
+        for ask in (through_a_session(), asked(pool)):
+            with pytest.raises(DatabaseUnavailable):
+                await ask
+    assert await asked(pool) is not first, "nobody has it again"
+    assert first.is_closed()

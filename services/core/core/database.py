@@ -24,6 +24,8 @@ POOL_WAIT_SECONDS = 5
 DRIVER = "the driver's connection"
 BEGIN = text("SELECT")  # a session begins its transaction with its first statement
 AWAY_STATES = ("08", "53", "57")  # connection lost, no resources, an operator intervenes (also: starting up)
+BROKEN = asyncpg.InternalClientError  # what asyncpg says of a connection to which PostgreSQL has said its last word
+GONE = (asyncpg.InterfaceError, BROKEN)
 
 
 class DatabaseUnavailable(ServiceError):
@@ -108,7 +110,11 @@ class Database:
         Taking it from the pool without a Connection of SQLAlchemy around it costs a fifth of the processor time.
         """
         with _translated(), closing(await self._engine.raw_connection()) as pooled:
-            yield pooled.driver_connection
+            try:
+                yield pooled.driver_connection
+            except BROKEN:  # nobody shall have it again
+                pooled.invalidate()
+                raise
 
     async def close(self) -> None:
         """Close every connection."""
@@ -130,7 +136,7 @@ def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _p
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OSError, PoolTimeoutError, asyncpg.InterfaceError) as error:  # asyncpg's own, where a connection is gone
+    except (OSError, PoolTimeoutError, *GONE) as error:
         raise DatabaseUnavailable from error
     except (asyncpg.PostgresError, EmulatedDBAPIException) as error:  # from the driver itself, and from opening one
         if (getattr(error, "sqlstate", None) or "").startswith(AWAY_STATES):
@@ -138,7 +144,8 @@ def _translated() -> Iterator[None]:
         raise
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or ""
-        if error.connection_invalidated or state.startswith(AWAY_STATES):
+        gone = error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), BROKEN)
+        if gone or state.startswith(AWAY_STATES):
             raise DatabaseUnavailable from error
         raise
 

@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from tests.core.oauth.browsing import ISSUER, App, Browser, register
 
 
-def browser_on(app: FastAPI) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+def browser_on(app: FastAPI, address: str = "127.0.0.1") -> httpx.AsyncClient:
+    """At an address of its own where its limits are to be reached, which others share otherwise."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 123))
     return httpx.AsyncClient(transport=transport, base_url=ISSUER)
 
 

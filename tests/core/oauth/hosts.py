@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from uuid import uuid4
 
 import trustme
 
@@ -25,13 +26,15 @@ class DocumentHost:
     asked: list[dict[str, str]] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    folder: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def netloc(self) -> str:
         return f"{NAME}:{self.port}"
 
     def url(self, path: str = "/client.json") -> str:
-        return f"https://{self.netloc}{path}"
+        """An address nobody asked before: a port may have been another host's, which core still remembers."""
+        return f"https://{self.netloc}/{self.folder}{path}"
 
     def answer(self, body: bytes, status: str = "200 OK", **headers: str) -> None:
         lines = {"Content-Length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}

@@ -186,7 +186,7 @@ async def test_reading_documents_is_throttled(settings: Settings, owner: asyncpg
             update={"sign_in_limits_scale": 0.1, "oauth_client_hosts": host.netloc}  # three in ten minutes
         )
         host.answer(described(host))
-        async with running(strict) as app, browser_on(app) as client:
+        async with running(strict) as app, browser_on(app, "203.0.113.7") as client:
             app.dependency_overrides[document_fetcher] = lambda: host.fetch()  # noqa: PLW0108  # its parameters would be taken for a query
             known = App(client, host.url(), REDIRECT).request()
             asked = [known, *({"client_id": host.url(f"/{number}.json")} for number in range(3))]

@@ -24,7 +24,7 @@ async def test_a_document_is_read_at_the_address_that_was_checked(host: Document
     document = await host.fetch()(host.url("/oauth/client.json"))
     assert (document.content, document.fresh_for) == (b'{"a": 1}', timedelta(hours=1))
     [asked] = host.asked
-    assert asked[""] == "GET /oauth/client.json HTTP/1.1"
+    assert asked[""] == f"GET /{host.folder}/oauth/client.json HTTP/1.1"
     assert asked["Host"] == host.netloc, "the name is asked for, though the connection goes to an address"
     assert host.names == [NAME]
     assert asked["Accept"] == "application/json"

@@ -84,8 +84,9 @@ class SourceFile:
 
     def shown(self) -> Iterator[TextInFile]:
         """Every text that somebody may read: those in the YAML, and the Markdown below it."""
+        above = self.first_line - 1
         for one in self.texts:
-            yield replace(one, line=one.line + self.first_line - 1)
+            yield replace(one, line=one.line + above) if above else one
         if parts := FRONT_MATTER.match(self.text):
             yield TextInFile(self.text.count("\n", 0, parts.start("body")) + 1, parts["body"])
 
