@@ -42,7 +42,7 @@ run: install ## start everything in the foreground on http://localhost:8000 (POR
 up: install ## the same in the background; returns when it is healthy
 	@$(STACK) up
 
-down: install ## stop what `make up` started
+down: install ## stop what runs, wherever it was started
 	@$(STACK) down
 
 status: install ## what runs where
@@ -56,7 +56,7 @@ clean: install ## remove the local data: database, bucket, logs, secrets
 
 install: .venvs/.installed ## the services' environments, each its own, below this folder
 
-test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (six to fifteen minutes on two cores)
+test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (five to ten minutes on two cores)
 	@$(MAKE) lint
 	@$(MAKE) -j2 types suite # the first check of types takes most of a minute, on one core
 	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*'
@@ -117,8 +117,9 @@ $(NODE_MODULES): tests/chatgpt/package-lock.json | .venv/.installed
 	@.venv/bin/python -m tests.chatgpt.node ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
+# With bytecode: otherwise each of the tests' workers would compile all it imports, at the same time as the others.
 .venv/.installed: $(LOCKED) $(call outdated,.venv/.installed) | .tools/bin/uv
 	@echo "Installing the tests' environment (once)"
 	@$(if $(call outdated,$@),rm -rf .venv)
-	@$(UV) sync --quiet --locked --python .tools/bin/python
+	@$(UV) sync --quiet --locked --compile-bytecode --python .tools/bin/python
 	$(STAMP)

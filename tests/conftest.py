@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from coverage import Coverage
 
 from devstack.plan import DATABASE, Plan, make_plan, port_in_use
 from devstack.servers import valkey
@@ -25,8 +26,10 @@ ROOT = Path(__file__).resolve().parents[1]
 BEGIN_WITH = ("live", "intelligence/test_commands.py", "test_phase_isolation.py", "intelligence/proofs/test_limits.py")
 # The tests of the code whose coverage `make test` asks for. Elsewhere tracing every call would only take its time.
 MEASURED = (
-    *("intelligence", "services", "core/quizzes", "core/progress", "core/test_tokens.py"),
-    *(f"core/publishing/test_{name}.py" for name in ("reading", "versions", "limits_of_texts")),
+    *("intelligence", "services", "core/test_tokens.py"),
+    *(f"core/progress/test_{name}.py" for name in ("progress", "streaks")),
+    *(f"core/publishing/test_{name}.py" for name in ("limits_of_texts", "reading", "versions")),
+    *(f"core/quizzes/test_{name}.py" for name in ("marking", "resemblance", "verdicts", "wording")),
 )
 
 
@@ -46,6 +49,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
                 if not module.name.endswith(".app"):  # what needs settings is imported by the tests that make them
                     importlib.import_module(module.name)
         coverage.pause()
+        while below := Coverage.current():  # pytest-cov begins one more in a worker, which now measures in its place
+            below.stop()
     gc.disable()  # what is imported stays until the end: the collector need not look through it again and again
     try:
         return (yield)

@@ -18,7 +18,7 @@ from devstack.stack import Stack
 T = TypeVar("T")
 CONTENT = Path(__file__).resolve().parents[1] / "content"
 PASSWORD = "a-long-enough-password"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 def eventually(question: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:

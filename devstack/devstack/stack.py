@@ -68,8 +68,9 @@ class Stack:
         roster.end_leftovers(self.plan, self.say)
         for name, port in self.plan.ports.named().items():
             if port_in_use(port):
+                other = self.plan.ports.gateway + 100
                 raise CannotStart(
-                    f"Port {port} ({name}) is in use by another program. Choose another block: PORT=9000 make run"
+                    f"Port {port} ({name}) is in use by another program. Choose other ports: PORT={other} make run"
                 )
 
     def _start_servers(self) -> None:

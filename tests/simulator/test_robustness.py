@@ -4,6 +4,7 @@ import contextlib
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from model_simulator.control import Control, Mode, Setting
 from model_simulator.errors import ApiError
 from model_simulator.tutor import read_oracle
 from model_simulator.usage import PromptCache
+from tests.texts import any_text
 
 WORDS = st.sampled_from(
     [
@@ -32,13 +34,22 @@ WORDS = st.sampled_from(
         *("<task>grade</task><input>{}</input>", "<task>path</task>\n<input>{}</input>", "candidates", "answer"),
     ]
 )
-LEAVES = st.none() | st.booleans() | st.integers(-1, 3) | st.floats(allow_nan=False) | WORDS | st.text(max_size=8)
+LEAVES = st.none() | st.booleans() | st.integers(-1, 3) | st.floats(allow_nan=False) | WORDS | any_text(8)
 JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
 )
 PARAMETERS = st.dictionaries(st.sampled_from(sorted(contract.CREATE_PARAMETERS)), JSON, max_size=4)
 VALID = {"model": "claude-sonnet-5-5", "max_tokens": 500, "messages": [{"role": "user", "content": "x"}]}
-OFTEN = settings(max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+WITH_PARAMETERS = PARAMETERS.map(lambda parameters: {**VALID, **parameters})
+WITH_SCHEMA = JSON.map(lambda schema: {**VALID, "output_config": {"format": {"type": "json_schema", "schema": schema}}})
+WITH_TASK = st.tuples(st.sampled_from(["path", "grade", "check"]), st.dictionaries(WORDS, JSON, max_size=4)).map(
+    lambda task: {**VALID, "messages": [{"role": "user", "content": as_task(*task)}]}
+)
+OFTEN = settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def as_task(task: str, document: dict[str, Any]) -> str:
+    return f"<task>{task}</task>\n<input>{json.dumps(document)}</input>"
 
 
 def answered(body: dict[str, Any]) -> None:
@@ -48,28 +59,39 @@ def answered(body: dict[str, Any]) -> None:
         assert json.loads(made.payload)["usage"]["output_tokens"] >= 0
 
 
-@OFTEN
-@given(PARAMETERS)
-def test_any_parameters(parameters: dict[str, Any]) -> None:
-    answered({**VALID, **parameters})
+def set_up(wanted: Any) -> None:
+    for take in (Control(Setting()).put, read_oracle):
+        with contextlib.suppress(ApiError):
+            take(wanted)
 
 
 @OFTEN
-@given(JSON)
-def test_any_schema(schema: Any) -> None:
-    answered({**VALID, "output_config": {"format": {"type": "json_schema", "schema": schema}}})
+@given(WITH_PARAMETERS)
+def test_any_parameters(body: dict[str, Any]) -> None:
+    answered(body)
 
 
 @OFTEN
-@given(st.sampled_from(["path", "grade", "check"]), st.dictionaries(WORDS, JSON, max_size=4))
-def test_any_task_input(task: str, document: dict[str, Any]) -> None:
-    text = f"<task>{task}</task>\n<input>{json.dumps(document)}</input>"
-    answered({**VALID, "messages": [{"role": "user", "content": text}]})
+@given(WITH_SCHEMA)
+def test_any_schema(body: dict[str, Any]) -> None:
+    answered(body)
+
+
+@OFTEN
+@given(WITH_TASK)
+def test_any_task_input(body: dict[str, Any]) -> None:
+    answered(body)
 
 
 @OFTEN
 @given(JSON)
 def test_any_setting_and_any_oracle(wanted: Any) -> None:
-    for take in (Control(Setting()).put, read_oracle):
-        with contextlib.suppress(ApiError):
-            take(wanted)
+    set_up(wanted)
+
+
+@pytest.mark.prove
+@settings(OFTEN, max_examples=5000)
+@given(WITH_PARAMETERS | WITH_SCHEMA | WITH_TASK, JSON)
+def test_any_of_these_at_length(body: dict[str, Any], wanted: Any) -> None:
+    answered(body)
+    set_up(wanted)

@@ -2,10 +2,10 @@
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.chapters.search import Hit, Index, plain_text
 from tests.core.factories import tiny_course
+from tests.texts import any_text
 
 INDEX = Index(tiny_course().chapters.values())
 
@@ -83,7 +83,7 @@ def test_an_empty_course_can_be_searched() -> None:
 
 
 @settings(deadline=None)
-@given(st.text(max_size=200))
+@given(any_text(200))
 def test_any_query_gets_an_ordered_answer_within_bounds(query: str) -> None:
     hits: list[Hit] = INDEX.search(query)
     relevances = [hit.relevance for hit in hits]

@@ -75,34 +75,62 @@ async def tell(client: httpx.AsyncClient, student: Student, report: Report) -> i
     return credited
 
 
-@settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(told=st.lists(reports, min_size=1, max_size=6))
-async def test_no_device_is_credited_more_than_has_passed_or_was_told(
-    *,
-    client: httpx.AsyncClient,
-    app: FastAPI,
-    owner: asyncpg.Connection,
-    devices: list[Student],
-    alone: Student,
-    told: list[Report],
+@dataclass(frozen=True)
+class Readers:
+    """Both of them, and what they read with."""
+
+    client: httpx.AsyncClient
+    app: FastAPI
+    owner: asyncpg.Connection
+    devices: list[Student]
+    alone: Student
+
+
+@pytest.fixture(scope="module")
+def readers(
+    client: httpx.AsyncClient, app: FastAPI, owner: asyncpg.Connection, devices: list[Student], alone: Student
+) -> Readers:
+    return Readers(client, app, owner, devices, alone)
+
+
+A_FEW = settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+given_reports = given(told=st.lists(reports, min_size=1, max_size=6))
+
+
+@A_FEW
+@given_reports
+async def test_no_device_is_credited_more_than_has_passed_or_was_told(readers: Readers, told: list[Report]) -> None:
+    await assert_credited_as_told(readers, told)
+
+
+@pytest.mark.prove
+@settings(A_FEW, max_examples=100)
+@given_reports
+async def test_no_device_is_credited_more_than_has_passed_or_was_told_at_length(
+    readers: Readers, told: list[Report]
 ) -> None:
-    await begin_again(owner, devices[0], alone)
+    await assert_credited_as_told(readers, told)
+
+
+async def assert_credited_as_told(readers: Readers, told: list[Report]) -> None:
+    await begin_again(readers.owner, readers.devices[0], readers.alone)
     now = START
     moments: list[datetime] = []
     credited = reported = 0
     for report in told:
         now += timedelta(seconds=report.after)
         moments.append(now)
-        with at(app, now):
-            mine, theirs = await tell(client, devices[report.device], report), await tell(client, alone, report)
+        with at(readers.app, now):
+            mine = await tell(readers.client, readers.devices[report.device], report)
+            theirs = await tell(readers.client, readers.alone, report)
         assert mine == theirs, "it is the same, whichever device tells it"
         assert 0 <= mine <= report.seconds
         credited, reported = credited + mine, reported + report.seconds
         passed = max(moments) - min(moments) + FIRST_REPORT
         assert credited <= min(passed.total_seconds(), reported)
-    with at(app, now):
-        shown = (await get(client, devices[0]))["chapters"]
-    kept = await owner.fetchval(
-        "SELECT sum(time_spent_seconds) FROM section_progress WHERE student_id = $1", devices[0].student_id
+    with at(readers.app, now):
+        shown = (await get(readers.client, readers.devices[0]))["chapters"]
+    kept = await readers.owner.fetchval(
+        "SELECT sum(time_spent_seconds) FROM section_progress WHERE student_id = $1", readers.devices[0].student_id
     )
     assert sum(chapter["time_spent_seconds"] for chapter in shown) == kept == credited

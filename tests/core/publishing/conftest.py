@@ -4,17 +4,21 @@ import itertools
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import obstore
 import pytest
 from obstore.store import S3Store
 
+from core.publishing.checks import short_answers
+from core.quizzes.criteria import ShortMark, mark_short_answer
 from core.settings import ContentSettings
 from core.storage import Storage, open_storage
 from devstack.plan import HOST, Plan
 from devstack.servers import seaweedfs
 from devstack.stack import Stack, remove_data
+from shared_schemas.course import ShortAnswerKey
 from tests.conftest import free_plan
 from tests.core.publishing.broken import COURSES
 
@@ -56,6 +60,28 @@ class Bucket:
             secret_access_key=self.secret_key,
             client_options={"allow_http": True},
         )
+
+
+@cache
+def _marked(text: str, question: str, key: str) -> ShortMark:
+    return mark_short_answer(text, question=question, key=ShortAnswerKey.model_validate_json(key))
+
+
+def remembered_mark(text: str, *, question: str, key: ShortAnswerKey) -> ShortMark:
+    """The very mark, worked out once: hundreds of tests check the same small course, each with another mistake."""
+    return _marked(text, question, key.model_dump_json())
+
+
+@pytest.fixture(autouse=True)
+def marking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What checks a course has every short answer marked once a run: the mark follows from what is marked alone."""
+    if "changed_marking" not in request.fixturenames:
+        monkeypatch.setattr(short_answers, "mark_short_answer", remembered_mark)
+
+
+@pytest.fixture
+def changed_marking() -> None:
+    """For tests that make marking itself another: every answer is marked anew."""
 
 
 @pytest.fixture

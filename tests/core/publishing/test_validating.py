@@ -194,6 +194,7 @@ def test_a_list_of_keywords_must_not_do(course: Path) -> None:
     assert "a bare list of keywords earns 10 points: “yeast, bacteria”" in messages(course, QUIZ)
 
 
+@pytest.mark.usefixtures("changed_marking")
 def test_marking_without_its_gates_would_be_noticed(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(criteria, "CAP", 10)
     found = "\n".join(messages(course, QUIZ))
@@ -201,12 +202,14 @@ def test_marking_without_its_gates_would_be_noticed(course: Path, monkeypatch: p
     assert "marking does not find this phrase" in found
 
 
+@pytest.mark.usefixtures("changed_marking")
 def test_marking_that_is_deaf_to_denials_would_be_noticed(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "denies", lambda _tokens, _index: False)
     monkeypatch.setattr(answers, "denied_parts", lambda _tokens: {})
     assert any(one.startswith("the opposite of this model answer earns 10") for one in messages(course, QUIZ))
 
 
+@pytest.mark.usefixtures("changed_marking")
 def test_marking_that_is_deaf_to_a_closing_verdict_would_be_noticed(
     course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +217,7 @@ def test_marking_that_is_deaf_to_a_closing_verdict_would_be_noticed(
     assert any(one.endswith("None of this is true.”") for one in messages(course, QUIZ))
 
 
+@pytest.mark.usefixtures("changed_marking")
 def test_marking_that_falls_for_an_echo_would_be_noticed(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(criteria, "ECHO_SHARE", 2)
     edit(course / QUIZ, lambda quiz: quiz["questions"][8].update(text="Is it true that yeast makes gas in bread?"))

@@ -14,6 +14,7 @@ from core.quizzes.criteria import ShortMark, mark_short_answer
 from core.quizzes.wording import read
 from shared_schemas.course import AnswerPoint, ShortAnswerKey
 from tests.core.quizzes.authored import ShortQuestion, short_questions
+from tests.texts import any_text
 
 QUESTIONS = short_questions()
 QUESTION = "Why can a tuned model score well on its own training data and still be poor in use?"
@@ -217,7 +218,7 @@ def test_no_hint_and_no_feedback_tells_the_key() -> None:
     assert not any(phrasing in told for point in KEY.points for phrasing in point.phrasings)
 
 
-@given(st.text(max_size=2000))
+@given(any_text(2000))
 def test_any_text_gets_a_mark(text: str) -> None:
     found = mark(text)
     assert 0 <= found.score <= 10
