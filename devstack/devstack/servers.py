@@ -77,6 +77,7 @@ def seaweedfs(plan: Plan) -> Program:
         "filer.localSocket": short_socket(plan, "filer"),
         "s3.localSocket": short_socket(plan, "s3"),
         "master.electionTimeout": "1s",
+        "master.resumeState": "false",  # else its disk may call before it leads, and again only after five seconds
         "master.telemetry": "false",
         "webdav": "false",
         "admin.ui": "false",

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from core.demo import ACCOUNTS
 from devstack import postgres
 from devstack.filled import mark, marked_revision
 from devstack.places import home_of_data, private_home, private_home_path, readable_copy
-from devstack.plan import DATABASE, CannotStart, make_plan
+from devstack.plan import BUCKET, DATABASE, HOST, CannotStart, make_plan
 from devstack.postgres import Postgres
+from devstack.servers import seaweedfs
 from devstack.stack import DEMO_EMAILS, Stack, remove_data
-from tests.conftest import ROOT, Servers
+from tests.conftest import ROOT, Servers, free_plan
 
 
 @pytest.fixture
@@ -142,6 +145,29 @@ def test_a_course_in_a_folder_of_the_operators_is_looked_for_at_every_start(tmp_
     assert stack._filled_revision() == "004_last"
     stack.plan = replace(stack.plan, settings={"CONTENT_SOURCE": "local", "CONTENT_DIRECTORY": "/mnt/empty"})
     assert stack._filled_revision() is None
+
+
+def test_the_bucket_has_its_objects_as_soon_as_it_is_started_again(tmp_path: Path) -> None:
+    plan = free_plan(tmp_path / "state")
+    store = S3Store(
+        BUCKET,
+        endpoint=f"http://{HOST}:{plan.ports.s3}",
+        region="auto",
+        access_key_id=plan.secrets["s3_access_key"],
+        secret_access_key=plan.secrets["s3_secret_key"],
+        client_options={"allow_http": True},
+    )
+    for start in range(3):
+        stack = Stack(plan)
+        try:
+            log = stack.run(seaweedfs(plan)).log
+            if start == 0:
+                obstore.put(store, "kept", b"body")
+            assert bytes(obstore.get(store, "kept").bytes()) == b"body"
+        finally:
+            stack.stop()
+    said = log.read_text()
+    assert "Not current leader" not in said, "its disk called before it led, and calls again after five seconds"
 
 
 def test_a_schema_taken_back_is_made_again(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
