@@ -111,13 +111,31 @@ def free_port() -> int:
 
 
 def free_plan(state: Path, **settings: str) -> Plan:
-    """A plan on a free block of ports, with only the settings given and nothing of the machine's environment."""
-    for _ in range(200):
+    """A plan on a free block of ports, with only the settings given and nothing of the machine's environment.
+
+    The block stays this process's: nobody else who asks here is given it, though its servers may start much later.
+    """
+    for _ in range(500):
         # A block reaches 10,011 further up, and above 32,767 the kernel gives ports to whoever connects.
-        plan = make_plan(ROOT, port=random.randrange(10_000, 22_000, 16), state=state, environment=settings)
+        first = random.randrange(10_000, 20_000, 16)
+        if not claimed(first + 15):  # the last of the block, where no server listens
+            continue
+        plan = make_plan(ROOT, port=first, state=state, environment=settings)
         if not any(port_in_use(port) for port in plan.ports.named().values()):
             return plan
     raise RuntimeError("no free block of ports was found")
+
+
+def claimed(port: int) -> bool:
+    """Whether this process has just taken the port, which it keeps until it ends."""
+    probe = socket.socket()
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        probe.close()
+        return False
+    probe.detach()
+    return True
 
 
 @dataclass(frozen=True)

@@ -157,16 +157,18 @@ def test_the_bucket_has_its_objects_as_soon_as_it_is_started_again(tmp_path: Pat
         secret_access_key=plan.secrets["s3_secret_key"],
         client_options={"allow_http": True},
     )
-    for start in range(3):
-        stack = Stack(plan)
-        try:
+    stack = Stack(plan)
+    try:
+        for start in range(3):
             log = stack.run(seaweedfs(plan)).log
             if start == 0:
                 obstore.put(store, "kept", b"body")
             assert bytes(obstore.get(store, "kept").bytes()) == b"body"
-        finally:
             stack.stop()
-    said = log.read_text()
+        said = log.read_text()
+    finally:
+        stack.stop()
+        remove_data(plan)
     assert "Not current leader" not in said, "its disk called before it led, and calls again after five seconds"
 
 

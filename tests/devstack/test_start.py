@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import socket
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from devstack.plan import CannotStart, Ports, grpc_sockets, make_plan, read_env_
 from devstack.postgres import Postgres
 from devstack.processes import Child, Program
 from devstack.servers import seaweedfs
-from devstack.stack import Stack
+from devstack.stack import Stack, remove_data
 from tests.conftest import ROOT, Servers, free_plan, free_port
 
 
@@ -33,6 +34,14 @@ def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     assert str(refused.value).startswith(f"Port {plan.ports.redis} (Redis) is in use by another program.")
     assert stack.children == {}
     assert not (plan.state / "postgres").exists()
+
+
+def test_tests_that_start_servers_at_the_same_time_get_other_ports(tmp_path: Path) -> None:
+    given = []
+    for name in ("a", "b"):
+        random.seed(20261124)  # as in every worker: the shuffle sets it anew
+        given.append(free_plan(tmp_path / name).ports.gateway)
+    assert len(set(given)) == 2
 
 
 def test_no_two_ports_of_a_block_are_the_same() -> None:
@@ -151,6 +160,7 @@ def test_the_bucket_leaves_no_socket_behind(tmp_path: Path) -> None:
         assert [path for port in ports for path in grpc_sockets(port)]
     finally:
         stack.stop()
+        remove_data(stack.plan)
     assert not [path for port in ports for path in grpc_sockets(port)]
 
 

@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const modules = join(dirname(fileURLToPath(import.meta.url)), "..", "node_modules");
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, "..", "node_modules");
 const folder = join(modules, ".chromium");
 
 async function unpack() {
@@ -27,6 +28,6 @@ export async function launch() {
   return chromium.launch({
     executablePath: join(folder, "chromium"),
     args: ["--no-sandbox", "--headless=shell"],
-    env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, "fonts") },
+    env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_FILE: join(here, "fonts.conf") },
   });
 }
