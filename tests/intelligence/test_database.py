@@ -19,6 +19,13 @@ async def directly(statement: str) -> None:
         await postgres.fetchval(statement)
 
 
+async def backend() -> int:
+    """The process that serves the pool's next connection."""
+    async with connection() as postgres:
+        pid: int = postgres.get_server_pid()
+        return pid
+
+
 async def through_a_session(statement: str) -> None:
     async with transaction() as session:
         await session.execute(text(statement))
@@ -34,10 +41,13 @@ async def test_one_that_has_heard_postgresqls_last_word_is_a_passing_trouble(
     with pytest.raises(DBAPIError) as wrong:
         await ask("SELECT no_such_function()")
     assert not is_temporary(wrong.value)
+    before = await backend()
     with monkeypatch.context() as patch:
         patch.setattr(asyncpg.Connection, "prepare", breaks)
         patch.setattr(asyncpg.Connection, "fetchval", breaks)
         with pytest.raises(DBAPIError) as broken:
             await ask("SELECT 2")
     assert is_temporary(broken.value)
+    if ask is directly:  # a session's is given up by SQLAlchemy, when its rollback breaks too
+        assert await backend() != before, "nobody has it again"
     await ask("SELECT 2")

@@ -1,6 +1,7 @@
 """What is committed together: a reservation with its first attempt, and an answer with what was made of it."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -81,7 +82,7 @@ async def test_one_cancelled_while_it_is_taken_leaves_a_row_that_was_never_sent(
     with pytest.raises(asyncio.CancelledError):
         await asking
     await background.drain()
-    assert await asked.outcomes() == [("rejected", "NOT_SENT")]
+    assert await asked.outcomes() == [("unknown", "NOT_SENT")]
     assert provider.bodies == []
     assert (await asked.spend())["held_usd"] == 0
     assert reservation.reservation_id is not None, "so that it can be given back"
@@ -104,8 +105,39 @@ async def test_what_is_refused_is_neither_reserved_nor_asked(
     assert len(await rows("SELECT FROM llm_reservations WHERE student_id = $1", asked.student)) == 1
 
 
+async def test_a_row_that_is_refused_leaves_the_reservation_to_be_given_back(
+    asked: Asked, provider: ScriptedProvider, configure: Configure
+) -> None:
+    await configure(LLM_STUDENT_MONTHLY_CEILING_USD=str(COST))
+    reservation = wanted(asked.student)
+    reservation.worst_case_usd = Decimal(0)  # less than the attempt may cost: its prompt has become longer
+    with pytest.raises(SpendCeilingReached):
+        await ask(reservation)
+    assert reservation.reservation_id is not None
+    assert (await asked.log(), provider.bodies) == ([], [])
+
+
+async def test_of_two_that_lock_each_other_out_the_one_undone_is_tried_again(
+    asked: Asked, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.script = [says()]
+    fetchrow = asyncpg.Connection.fetchrow
+    undone: list[str] = []
+
+    async def first_undone(postgres: asyncpg.Connection, statement: str, *values: Any) -> Any:
+        if undone:
+            return await fetchrow(postgres, statement, *values)
+        undone.append(statement)
+        raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchrow", first_undone)
+    await ask(wanted(asked.student))
+    assert len(undone) == 1
+    assert await asked.outcomes() == [("succeeded", None)]
+
+
 @pytest.mark.parametrize("trouble", ["no place", "no key", "a circuit that is open"])
-async def test_a_quota_that_is_used_up_is_told_before_any_trouble_of_the_service(  # fixtures
+async def test_a_quota_that_is_used_up_is_told_before_any_trouble_of_the_service(
     asked: Asked, provider: ScriptedProvider, configure: Configure, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     await configure(

@@ -182,6 +182,7 @@ async def test_operators_are_told_once_a_minute_why_students_get_no_answer(  # n
         (says('{"reply": 5}'), "MALFORMED_ANSWER"),
         (says('{"reply": "rea', stop_reason="max_tokens"), "CUT_OFF"),
         (says(None), "MALFORMED_ANSWER"),
+        (says(r'{"reply": "\\\u0000"}'), "MALFORMED_ANSWER"),
     ],
 )
 async def test_a_malformed_answer_is_billed_and_repaired_once(
@@ -194,6 +195,11 @@ async def test_a_malformed_answer_is_billed_and_repaired_once(
     assert (answer.cost_usd, answer.tokens_used) == (2 * COST, 240)
     assert (await asked.spend())["spent_usd"] == 2 * COST
     assert provider.bodies[1]["max_tokens"] > provider.bodies[0]["max_tokens"]
+
+
+async def test_an_answer_may_speak_of_nul_characters(asked: Asked, provider: ScriptedProvider) -> None:
+    provider.script = [says(r'{"reply": "\\u0000"}')]
+    assert (await asked()).result.reply == r"\u0000"
 
 
 async def test_a_second_malformed_answer_is_the_end(asked: Asked, provider: ScriptedProvider) -> None:

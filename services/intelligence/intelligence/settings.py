@@ -67,7 +67,8 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr = SecretStr("")
     anthropic_base_url: str = "https://api.anthropic.com"
     anthropic_model: str = "claude-sonnet-5-5"
-    anthropic_timeout: float = Field(default=30, ge=1, le=40)  # what a crash leaves open is settled within a minute
+    # No attempt is begun with less than a second left, and what a crash leaves open is settled within a minute.
+    anthropic_timeout: float = Field(default=30, ge=1, le=40)
     anthropic_max_retries: int = Field(default=3, ge=0, le=10)
 
     llm_cost_alert_threshold: Decimal = Field(default=Decimal("0.50"), ge=0)

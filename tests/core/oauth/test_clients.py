@@ -196,7 +196,7 @@ async def test_a_registration_that_is_no_document(client: httpx.AsyncClient, bod
 async def test_registrations_are_throttled(settings: Settings) -> None:
     strict = settings.model_copy(update={"sign_in_limits_scale": 0.01})  # three an hour
     body = {"redirect_uris": ["https://client.example/cb"]}
-    async with running(strict) as app, browser_on(app, "203.0.113.7") as client:
+    async with running(strict) as app, browser_on(app, "203.0.113.8") as client:
         answers = [await client.post("/oauth/register", json=body) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
         assert answers[-1].json()["error"] == "temporarily_unavailable"

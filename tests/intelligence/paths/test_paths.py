@@ -7,14 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import httpx
 import pytest
 from redis.asyncio import Redis
 
 from intelligence import background
 from intelligence.paths import stored
 from intelligence.settings import get_settings
-from tests.intelligence.assessments.running import Student, World, attempt, eventually
+from tests.intelligence.assessments.running import World, attempt, eventually
 
 
 async def test_a_path_is_made_stored_and_charged_once(world: World) -> None:
@@ -304,155 +303,3 @@ async def test_an_idempotency_key_makes_one_path_and_one_charge(world: World) ->
     other = await student.post("/adaptive/path", {"force_refresh": True}, Idempotency_Key=key)
     assert (other.status_code, other.json()["error"]["code"]) == (409, "IDEMPOTENCY_CONFLICT")
     assert await student.used("adaptive_paths") == 1
-
-
-async def test_events_tell_the_stages_and_end_with_the_path(world: World) -> None:
-    student = await world.student()
-    answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    events = [block.splitlines() for block in answer.text.strip().split("\n\n")]
-    assert [lines[0] for lines in events] == ["event: queued", "event: analysing", "event: done"]
-    path = json.loads(events[-1][1].removeprefix("data: "))
-    assert (await student.get(f"/adaptive/path/{path['path_id']}")).status_code == 200
-
-
-async def test_a_stream_that_is_refused_is_refused_like_a_plain_post(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def refused(student: Student, status: int, code: str, body: object, key: str = "one") -> httpx.Response:
-        answer = await student.call("POST", "/adaptive/path", body, Accept="text/event-stream", Idempotency_Key=key)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-        return answer
-
-    await refused(await world.student("free"), 403, "PREMIUM_REQUIRED", {})
-    await refused(await world.student("premium", attempt("01-intro", 40)), 400, "INSUFFICIENT_DATA", {})
-    monkeypatch.setattr(get_settings(), "premium_adaptive_paths_limit", 1)
-    student = await world.student()
-    assert (await student.post("/adaptive/path", {}, Idempotency_Key="one")).status_code == 200
-    await refused(student, 409, "IDEMPOTENCY_CONFLICT", {"force_refresh": True})
-    for body in ({}, {"force_refresh": True}):
-        over = await refused(student, 429, "RATE_LIMIT_EXCEEDED", body, key="two")
-        assert over.headers["X-RateLimit-Remaining-Paths"] == "0"
-    assert await student.used("adaptive_paths") == 1
-
-
-async def test_a_streams_headers_count_the_unit_it_took(world: World) -> None:
-    student = await world.student()
-    for left, stages in (("9", ["queued", "analysing", "done"]), ("8", ["queued", "done"])):
-        answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
-        assert answer.headers["X-RateLimit-Remaining-Paths"] == left
-        assert [line.removeprefix("event: ") for line in answer.text.splitlines() if "event" in line] == stages
-
-
-async def test_what_goes_wrong_with_the_model_is_an_event_with_the_envelope_and_its_status(world: World) -> None:
-    student = await world.student()
-    world.simulator.control(mode="error", status=529)
-    answer = await student.call("POST", "/adaptive/path", {}, Accept="text/event-stream")
-    assert answer.status_code == 200
-    last = answer.text.strip().split("\n\n")[-1].splitlines()
-    assert last[0] == "event: error"
-    error = json.loads(last[1].removeprefix("data: "))["error"]
-    assert (error["code"], error["status"]) == ("LLM_SERVICE_UNAVAILABLE", 503)
-    assert error["fallback"]["suggestion"]
-
-
-async def test_openapi_knows_the_streams(world: World) -> None:
-    document = (await world.client.get("/api/v2/openapi.json")).json()
-    feedback = "/api/v2/assessments/feedback/{submission_id}/events"
-    assert set(document["paths"][feedback]["get"]["responses"]["200"]["content"]) == {"text/event-stream"}
-    path = document["paths"]["/api/v2/adaptive/path"]["post"]["responses"]["200"]["content"]
-    assert set(path) == {"application/json", "text/event-stream"}
-    assert "`analysing`" in path["text/event-stream"]["schema"]["description"]
-
-
-async def test_a_client_that_leaves_the_stream_is_charged_once_and_finds_the_path(world: World) -> None:
-    student = await world.student()
-    world.simulator.control(mode="latency", latency_ms=500)
-    headers = {"Authorization": f"Bearer {student.token}", "Accept": "text/event-stream"}
-    async with world.client.stream("POST", "/api/v2/adaptive/path", headers=headers) as answer:
-        async for line in answer.aiter_lines():
-            if line == "event: analysing":
-                break
-
-    async def kept() -> bool:
-        rows = await world.rows("SELECT state FROM llm_reservations WHERE student_id = $1", student.student_id)
-        return [row["state"] for row in rows] == ["kept"]
-
-    await eventually(kept, "the work did not go on")
-    assert await student.used("adaptive_paths") == 1
-    assert (await student.get("/adaptive/paths")).json()["pagination"]["total"] == 1
-    calls = await world.rows("SELECT outcome FROM llm_usage_logs WHERE student_id = $1", student.student_id)
-    assert [call["outcome"] for call in calls] == ["succeeded"]
-
-
-async def test_a_path_is_followed_step_by_step(world: World) -> None:
-    student = await world.student()
-    path = (await student.post("/adaptive/path")).json()
-    url = f"/adaptive/path/{path['path_id']}/complete"
-    steps = [{name: step[name] for name in ("chapter_id", "section_id")} for step in path["recommendations"]]
-    first = (await student.post(url, steps[0])).json()
-    again = (await student.post(url, steps[0])).json()
-    assert first == again
-    assert first["completed_recommendations"] == 1
-    assert (first["next_recommendation"]["priority"], first["suggestion"]) == (2, None)
-    progress = (await student.get(f"/adaptive/path/{path['path_id']}")).json()["progress"]
-    assert progress["followed_at"]
-    assert progress["completed_steps"] == steps[:1]
-    for step in steps[1:]:
-        last = (await student.post(url, step)).json()
-    assert (last["completion_percentage"], last["next_recommendation"], last["status"]) == (100, None, "completed")
-    assert "take the quiz of each chapter" in last["suggestion"]
-    assert (await student.post("/adaptive/path")).json()["metadata"]["cached"] is False
-
-
-async def test_only_a_step_of_the_path_can_be_completed(world: World) -> None:
-    student = await world.student()
-    path_id = (await student.post("/adaptive/path")).json()["path_id"]
-    answer = await student.post(
-        f"/adaptive/path/{path_id}/complete", {"chapter_id": "06-ai-apps", "section_id": "no-such-section"}
-    )
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST")
-
-
-async def test_anothers_path_does_not_exist(world: World) -> None:
-    owner, other = await world.student(), await world.student()
-    path = (await owner.post("/adaptive/path")).json()
-    step = {name: path["recommendations"][0][name] for name in ("chapter_id", "section_id")}
-    for answer in (
-        await other.get(f"/adaptive/path/{path['path_id']}"),
-        await other.post(f"/adaptive/path/{path['path_id']}/complete", step),
-        await other.get(f"/adaptive/path/{uuid4()}"),
-    ):
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "PATH_NOT_FOUND")
-
-
-async def test_paths_are_listed_newest_first_page_by_page(world: World) -> None:
-    student = await world.student()
-    made = [(await student.post("/adaptive/path", {"force_refresh": True})).json()["path_id"] for _ in range(3)]
-    page = (await student.get("/adaptive/paths?limit=2")).json()
-    assert [path["path_id"] for path in page["paths"]] == made[:0:-1]
-    assert page["pagination"] == {"total": 3, "limit": 2, "offset": 0, "has_more": True}
-    rest = (await student.get("/adaptive/paths?limit=2&offset=2")).json()
-    assert ([path["path_id"] for path in rest["paths"]], rest["pagination"]["has_more"]) == (made[:1], False)
-    active = (await student.get("/adaptive/paths?status=active")).json()
-    assert [path["path_id"] for path in active["paths"]] == made[-1:]
-    await world.rows("UPDATE adaptive_paths SET expires_at = now() WHERE path_id = $1::uuid", made[-1])
-    expired = (await student.get("/adaptive/paths?status=expired")).json()
-    assert [path["status"] for path in expired["paths"]] == ["expired"]
-    assert (await student.get("/adaptive/paths?limit=51")).status_code == 400
-
-
-async def test_an_expired_student_still_reads(world: World) -> None:
-    student = await world.student()
-    path_id = (await student.post("/adaptive/path")).json()["path_id"]
-    ended_at = datetime(2026, 3, 9, 23, 30, tzinfo=UTC)
-    expired = student.learner.model_copy(update={"subscription_expires_at": ended_at})
-    world.core.learners[student.token] = expired
-    assert (await student.get(f"/adaptive/path/{path_id}")).status_code == 200
-    assert (await student.get("/adaptive/paths")).status_code == 200
-    refused = (await student.post("/adaptive/path")).json()["error"]
-    assert refused["code"] == "PREMIUM_REQUIRED"
-    assert refused["message"].startswith("Your subscription ended on 9 March 2026 (UTC). ")
-    assert refused["details"] == {"subscription_ended_at": "2026-03-09T23:30:00+00:00"}
-    never = (await (await world.student("free")).post("/adaptive/path")).json()["error"]
-    assert (never["message"], never["details"]) == ("This is part of the premium plan.", {})

@@ -108,7 +108,7 @@ def milliseconds_since(moment: float) -> int:
 
 
 async def _opened(prompt: Prompt[T], cause: Cause, number: int, seconds: float, price: pricing.Price) -> UUID:
-    """The id of the committed row. When the caller is cancelled meanwhile, it is closed as what it is: never sent."""
+    """The id of the committed row. When the caller is cancelled meanwhile, nothing is sent and the row is closed."""
     opening = background.start(_open(prompt, cause, number, seconds, price))
     try:
         return await asyncio.shield(opening)
@@ -120,7 +120,7 @@ async def _opened(prompt: Prompt[T], cause: Cause, number: int, seconds: float, 
 async def _close_unsent(opening: asyncio.Task[UUID]) -> None:
     await asyncio.wait([opening])
     if opening.exception() is None:
-        await ledger.settle(Due(opening.result(), Settlement("rejected", latency_ms=0, error_code="NOT_SENT")))
+        await ledger.settle(Due(opening.result(), Settlement("unknown", latency_ms=0, error_code="NOT_SENT")))
 
 
 async def _open(prompt: Prompt[T], cause: Cause, number: int, seconds: float, price: pricing.Price) -> UUID:

@@ -109,7 +109,7 @@ async def open_call(call: Call, *, reservation_id: UUID | None, student_id: UUID
     """
     call_id = uuid4()
     try:
-        opened = await _first(_OPEN, *_values(call_id, call, student_id), reservation_id)
+        opened = await _row_of(_OPEN, *_values(call_id, call, student_id), reservation_id)
     except IntegrityError as error:  # the account went away between two statements
         raise ReservationClosed from error
     if opened["call_refused_by"] is not None:
@@ -122,19 +122,19 @@ async def reserve_and_open(call: Call, reservation: Reservation) -> UUID:
 
     Raises what `Reservation.take` raises, but for FeatureDisabled: where that is to be raised, `take`. Where only the
     row is refused, which raises SpendCeilingReached or ServiceBudgetExhausted too, the reservation is taken and has its
-    id: give it back.
+    id: give it back. Raises IntegrityError where there is no such student any more.
     """
     call_id = uuid4()
     values = _values(call_id, call, reservation.learner.student_id)
-    opened = await _first(_RESERVE_AND_OPEN, *reservation.values, *values)
+    opened = await _row_of(_RESERVE_AND_OPEN, *reservation.values, *values)
     reservation.taken(opened)
     if opened["call_refused_by"] is not None:
         raise _refusal(opened["call_refused_by"])
     return call_id
 
 
-async def _first(statement: str, *values: Any) -> asyncpg.Record:
-    """The statement's row. Of two that lock each other out, PostgreSQL undoes one, which is tried once more."""
+async def _row_of(statement: str, *values: Any) -> asyncpg.Record:
+    """The row that the statement answers. Of two that lock each other out PostgreSQL undoes one: it is tried again."""
     try:
         async with connection() as postgres:
             return await postgres.fetchrow(statement, *values)

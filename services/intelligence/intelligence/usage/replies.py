@@ -1,5 +1,6 @@
 """Reading the model's answer: valid, or named for what is wrong with it. Pure."""
 
+import re
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -7,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 from intelligence.llm import Reply
 
 T = TypeVar("T", bound=BaseModel)
+
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes the one character that PostgreSQL's texts can not hold
 
 
 class UnusableReply(Exception):
@@ -30,6 +33,8 @@ def parse(reply: Reply, answer_type: type[T]) -> T:
         raise UnusableReply("CUT_OFF", "it was longer than allowed and was cut off")
     if reply.text is None:
         raise UnusableReply("MALFORMED_ANSWER", "it held no text")
+    if NUL.search(reply.text):
+        raise UnusableReply("MALFORMED_ANSWER", "it held a NUL character")
     try:
         return answer_type.model_validate_json(reply.text)
     except ValidationError as error:
