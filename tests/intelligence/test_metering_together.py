@@ -215,3 +215,20 @@ async def test_keeping_is_tried_again_while_the_database_is_away(asked: Asked, p
     assert len(tries) == 3
     assert len(provider.bodies) == 1, "an answer that is there is not asked for again"
     assert await asked.outcomes() == [("succeeded", None)]
+
+
+async def test_keeping_is_given_up_when_nobody_waits_any_more(
+    asked: Asked, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metering, "KEEPING_SECONDS", -10.0)  # ten seconds are the deadline of `ask`
+    provider.script = [says()]
+    tries: list[str] = []
+
+    async def keep(answer: Said, _due: Due) -> str:
+        tries.append(answer.reply)
+        raise ConnectionRefusedError
+
+    with pytest.raises(ConnectionRefusedError):
+        await ask(wanted(asked.student), keep=keep)
+    assert len(tries) == 1
+    assert await asked.outcomes() == [("failed", "NOT_KEPT")]

@@ -42,6 +42,7 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
 SHORTEST_ATTEMPT_SECONDS = 1.0
 OVERLOADED = 529
+KEEPING_SECONDS = 10.0  # how long after the deadline keeping is tried again: then the gateway has given up, too
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ async def ask(
     asking = _Asking(prompt, cause, deadline=deadline)
     async with _places().taken(wait_seconds=deadline - time.monotonic()):
         answer, due = await asking.run()
-    return asking.answer(await background.finish(_settle_with(keep, answer, due)))
+    kept_until = deadline + KEEPING_SECONDS
+    return asking.answer(await background.finish(_settle_with(keep, answer, due, kept_until=kept_until)))
 
 
 def forget() -> None:
@@ -106,13 +108,17 @@ def _places() -> Places:
     return Places(running=settings.llm_concurrency, waiting=settings.llm_waiting)
 
 
-async def _settle_with(keep: Keep[T, R] | None, answer: T, due: Due) -> T | R:
+async def _settle_with(keep: Keep[T, R] | None, answer: T, due: Due, *, kept_until: float) -> T | R:
     """The answer, or the result; where that could not be kept, what the answer cost is settled all the same."""
+
+    def again(error: Exception) -> bool:
+        return is_temporary(error) and time.monotonic() < kept_until
+
     if keep is None:
         await ledger.settle(due)
         return answer
     try:
-        return await ledger.patiently(due, partial(keep, answer, due), again=is_temporary)
+        return await ledger.patiently(due, partial(keep, answer, due), again=again)
     except BaseException:
         await ledger.settle(due.unused())
         raise
