@@ -172,9 +172,9 @@ async def test_what_an_answer_is_for_is_kept_together_with_what_it_cost(
 ) -> None:
     provider.script = [says()]
 
-    async def keep(answer: Said, due: Due) -> str:
+    async def keep(answer: Answer[Said], due: Due) -> str:
         await ledger.settle(due)
-        return answer.reply.upper()
+        return answer.result.reply.upper()
 
     answer = await ask(wanted(asked.student), keep=keep)
     assert (answer.result, answer.cost_usd) == ("READY", COST)
@@ -186,7 +186,7 @@ async def test_an_answer_that_can_not_be_kept_is_paid_for_all_the_same(
 ) -> None:
     provider.script = [says()]
 
-    async def breaks(_answer: Said, _due: Due) -> str:
+    async def breaks(_answer: Answer[Said], _due: Due) -> str:
         raise RuntimeError("the disk is full")
 
     with pytest.raises(RuntimeError, match="disk"):
@@ -204,12 +204,12 @@ async def test_keeping_is_tried_again_while_the_database_is_away(asked: Asked, p
     provider.script = [says()]
     tries: list[str] = []
 
-    async def keep(answer: Said, due: Due) -> str:
-        tries.append(answer.reply)
+    async def keep(answer: Answer[Said], due: Due) -> str:
+        tries.append(answer.result.reply)
         if len(tries) < 3:
             raise ConnectionRefusedError
         await ledger.settle(due)
-        return answer.reply
+        return answer.result.reply
 
     assert (await ask(wanted(asked.student), keep=keep)).result == "ready"
     assert len(tries) == 3
@@ -224,8 +224,8 @@ async def test_keeping_is_given_up_when_nobody_waits_any_more(
     provider.script = [says()]
     tries: list[str] = []
 
-    async def keep(answer: Said, _due: Due) -> str:
-        tries.append(answer.reply)
+    async def keep(answer: Answer[Said], _due: Due) -> str:
+        tries.append(answer.result.reply)
         raise ConnectionRefusedError
 
     with pytest.raises(ConnectionRefusedError):

@@ -1,7 +1,6 @@
 """The service, put together: `uvicorn intelligence.app:app`."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -12,24 +11,22 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_swagger import patch_fastapi
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from intelligence import activity, content, health, processes
 from intelligence.assessments import review_router as reviews
 from intelligence.assessments import router as assessments
-from intelligence.core_client import CoreUnavailable, Unauthorized
-from intelligence.database import describe, is_temporary
+from intelligence.core_client import CoreUnavailable
 from intelligence.edge import BodyTooLarge, Edge
 from intelligence.errors import InvalidRequest, ServiceError, envelope
+from intelligence.failures import told
 from intelligence.paths import router as paths
 from intelligence.security import current_learner, refuse_first
 from intelligence.usage import router as usage
 from intelligence.usage import sweeper
 from shared_schemas.errors import ErrorEnvelope
 from shared_schemas.wire import MOST_MEMBERS
-
-logger = logging.getLogger(__name__)
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorEnvelope} for status in (400, 401, 403, 404, 409, 413, 429, 503)
@@ -142,14 +139,9 @@ async def _after_gate(request: Request, invalid: InvalidRequest) -> JSONResponse
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    """An account deleted in the middle of its own request is signed out; a database away is 503, anything else 500."""
-    if isinstance(error, IntegrityError) and "_student_id_students" in str(error):
-        return _answer(Unauthorized())
-    logger.error("a database error: %s", describe(error))
-    if not is_temporary(error):
-        return _answer(ServiceError())
-    request.state.database_away = True
-    return _answer(CoreUnavailable())
+    refusal = told(error)
+    request.state.database_away = isinstance(refusal, CoreUnavailable)
+    return _answer(refusal)
 
 
 app = create_app()

@@ -45,6 +45,23 @@ def test_phone_numbers_are_masked(number: str) -> None:
     assert mask(f"Call {number} now") == f"Call {PHONE_MARK} now"
 
 
+@pytest.mark.parametrize("number", ["+49 170 1234567", "0170 1234567", "+4917012345678", "+44 20 7946 0958"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        *(". 2023 was the year", " (2024)", ". 1000 tokens", " 2024-05-12", " / 0161 496 0000", " 0152 23456789"),
+        *(". 3 reasons", "\n2. It is cheap", "\n 3) It is quick", ". 12 of them", ", 2023"),
+    ],
+)
+def test_no_number_is_shown_by_what_stands_behind_it(number: str, behind: str) -> None:
+    masked = mask(f"Call {number}{behind}")
+    assert masked.startswith(f"Call {PHONE_MARK}")
+    assert "0161 496" not in masked
+    assert "0152" not in masked
+    for kept in ("2023 was", "(2024)", "1000 tokens", "3 reasons", "2. It", "3) It", "12 of them"):
+        assert kept in masked or kept not in behind
+
+
 def test_a_number_right_behind_a_word_is_masked() -> None:
     assert mask("Tel+491701234567") == f"Tel{PHONE_MARK}"
 

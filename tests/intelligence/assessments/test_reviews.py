@@ -223,6 +223,6 @@ async def test_an_account_deleted_while_graded_again_leaves_a_settled_call_and_n
     async with world.worker():
         await eventually(lambda: outcome("open"), "no call")
         await world.rows("DELETE FROM students WHERE student_id = $1", student.student_id)
-        await eventually(lambda: outcome("succeeded"), "not settled")
+        await eventually(lambda: outcome("failed"), "not settled")
     assert await world.rows("SELECT 1 FROM assessment_feedback WHERE feedback_id = $1::uuid", new_id) == []
     assert await world.rows("SELECT 1 FROM llm_exchanges") == []

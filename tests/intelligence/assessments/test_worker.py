@@ -6,6 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from intelligence.assessments import queue, worker
 from intelligence.assessments.grading import is_sampled
@@ -146,6 +148,48 @@ async def test_a_job_taken_over_is_finished_once(world: World) -> None:
         await worker._grade(fast)
     feedback = await world.rows("SELECT 1 FROM assessment_feedback WHERE student_id = $1", student.student_id)
     assert len(feedback) == 1
+    calls = await world.rows(
+        "SELECT outcome, success, error_code FROM llm_usage_logs WHERE student_id = $1 ORDER BY request_timestamp",
+        student.student_id,
+    )
+    assert [tuple(call.values()) for call in calls] == [("failed", False, "NOT_KEPT"), ("succeeded", True, None)]
+
+
+async def test_a_grade_its_unit_and_what_it_cost_are_committed_together(world: World) -> None:
+    student = await world.student()
+    receipt = (await student.submit()).json()
+    async with world.worker():
+        await student.graded(receipt["submission_id"])
+    committed = await world.rows(
+        "SELECT f.xmin = l.xmin AND r.xmin = l.xmin AS together, e.response_text IS NOT NULL AS kept, "
+        "f.cost_usd = l.cost_usd AS told FROM llm_usage_logs l JOIN assessment_feedback f "
+        "ON f.feedback_id = l.reference_id JOIN llm_reservations r USING (reservation_id) "
+        "JOIN llm_exchanges e USING (call_id) WHERE l.student_id = $1",
+        student.student_id,
+    )
+    assert committed == [{"together": True, "kept": True, "told": True}]
+
+
+async def test_a_grade_outlives_the_connection_it_was_to_be_kept_by(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = queue.finish
+    lost: list[queue.Job] = []
+
+    async def first_lost(session: AsyncSession, job: queue.Job) -> bool:
+        if not lost:
+            lost.append(job)
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return await finish(session, job)
+
+    monkeypatch.setattr(queue, "finish", first_lost)
+    student = await world.student()
+    receipt = (await student.submit()).json()
+    async with world.worker():
+        await student.graded(receipt["submission_id"])
+    assert len(lost) == 1
+    calls = await world.rows("SELECT outcome FROM llm_usage_logs WHERE student_id = $1", student.student_id)
+    assert calls == [{"outcome": "succeeded"}], "what was paid for is not bought again"
 
 
 async def test_the_heartbeat_keeps_a_slow_job(world: World) -> None:
@@ -193,7 +237,7 @@ async def test_an_account_deleted_meanwhile_leaves_the_ledger_and_no_feedback(wo
         [call] = await world.rows("SELECT call_id FROM llm_usage_logs WHERE student_id = $1", student.student_id)
         await world.rows("DELETE FROM students WHERE student_id = $1", student.student_id)
     [settled] = await world.rows("SELECT outcome, cost_usd FROM llm_usage_logs WHERE call_id = $1", call["call_id"])
-    assert (settled["outcome"], settled["cost_usd"] > 0) == ("succeeded", True)
+    assert (settled["outcome"], settled["cost_usd"] > 0) == ("failed", True), "paid for, and used for nothing"
     assert not await world.rows("SELECT 1 FROM assessment_feedback WHERE student_id = $1", student.student_id)
 
 

@@ -232,11 +232,14 @@ async def test_a_path_whose_keeping_could_not_be_confirmed_is_kept_once(
     assert await student.used("adaptive_paths") == 1
 
 
-async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_circle(world: World) -> None:
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_circle(
+    world: World, accept: str
+) -> None:
     student = await world.student()
     await student.post("/adaptive/path")
     world.simulator.control(mode="latency", latency_ms=2000)
-    asking = asyncio.create_task(student.post("/adaptive/path", {"force_refresh": True}))
+    asking = asyncio.create_task(student.post("/adaptive/path", {"force_refresh": True}, Accept=accept))
 
     async def calls() -> bool:
         mine = "SELECT 1 FROM llm_usage_logs WHERE student_id = $1"
@@ -256,7 +259,12 @@ async def test_an_account_deleted_while_its_path_is_kept_is_not_waited_for_in_a_
             await core.execute("DELETE FROM students WHERE student_id = $1", student.student_id)
     finally:
         await core.close()
-    assert (await asking).status_code == 401
+    answer = await asking
+    if accept == "application/json":
+        assert answer.status_code == 401
+    else:
+        told = json.loads(answer.text.rpartition("event: error\ndata: ")[2])["error"]
+        assert (told["code"], told["status"]) == ("UNAUTHORIZED", 401), "as a plain answer says it"
     [lost] = await world.rows("SELECT * FROM llm_usage_logs ORDER BY request_timestamp DESC LIMIT 1")
     assert (lost["outcome"], lost["cost_usd"] > 0, lost["student_id"]) == ("failed", True, None), "paid for"
 

@@ -14,10 +14,13 @@ _EMAIL = re.compile(
     r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}+\s?(?:@|[(\[]at[)\]])\s?(?:[\w-]{1,63}\.){1,9}[^\W\d_][\w-]{1,62}", re.IGNORECASE
 )
 _DASHES = r"\u2010-\u2015\u2212-"
-_PHONE = re.compile(
+# Between two digits of a number. A full stop ends a sentence and not a part of a number, and "2." on a line of its own
+# begins the next point of a list.
+_BETWEEN = rf"(?!\.\s|[^\S\n]{{0,2}}\n[^\S\n]{{0,2}}\d{{1,2}}[.)]\s)[\s()./_{_DASHES}]{{0,3}}"
+_PHONE = re.compile(  # of seven to fifteen digits
     rf"""(?=[+(\d])(?<!\d)(?<!\d[.,])(?:
-        (?:\+|00)(?!0)\d[\d\s()./_{_DASHES}]{{5,20}}\d                              # with a country code
-      | (?:\(0\)|\(?0(?!00)\d{{1,4}}\)?)[\s./_{_DASHES}]?\d[\d\s./_{_DASHES}]{{4,14}}\d  # with a leading zero
+        (?:\+|00)(?!0)\d(?:{_BETWEEN}\d){{6,14}}                                         # with a country code
+      | (?:\(0\)|\(?0(?!00)\d{{1,4}}\)?)(?:{_BETWEEN}\d){{6,10}}                # with a leading zero
       | (?!\d[\d\s.]{{0,14}}0{{5}}(?!\d))(?:                                          # no amount such as 175 000 000
             \(?\d{{3}}\)?[\s.{_DASHES}]\d{{3}}[\s.{_DASHES}]\d{{4}}
           | \(?\d{{3}}\)?[\s{_DASHES}]\d{{7}}
@@ -28,7 +31,6 @@ _PHONE = re.compile(
     )(?!\d)""",
     re.VERBOSE,
 )
-_FEWEST_DIGITS, _MOST_DIGITS = 7, 15
 
 
 def mask(text: str) -> str:
@@ -40,7 +42,6 @@ def _replaced(pattern: re.Pattern[str], mark: str, text: str) -> str:
     seen, places = visible_from(text)
     kept, position = [], 0
     for match in pattern.finditer(seen):
-        if pattern is _EMAIL or _FEWEST_DIGITS <= sum(map(str.isdigit, match.group())) <= _MOST_DIGITS:
-            kept += [text[position : places[match.start()]], mark]
-            position = places[match.end() - 1] + 1
+        kept += [text[position : places[match.start()]], mark]
+        position = places[match.end() - 1] + 1
     return "".join([*kept, text[position:]])

@@ -10,13 +10,14 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from intelligence import background, content
 from intelligence.assessments import grading, queue
-from intelligence.assessments.grading import GradeAnswer, Result
+from intelligence.assessments.grading import Assignment, GradeAnswer, Result
 from intelligence.assessments.queue import Job
 from intelligence.content import CourseUnavailable
 from intelligence.database import connection, driver, transaction
@@ -24,7 +25,7 @@ from intelligence.models import AssessmentFeedback, UsageLog
 from intelligence.settings import get_settings
 from intelligence.usage import metering
 from intelligence.usage.attempts import Cause
-from intelligence.usage.ledger import ReservationClosed
+from intelligence.usage.ledger import Due, ReservationClosed, settle_within
 from intelligence.usage.metering import Answer
 from intelligence.usage.places import ServiceBusy
 from intelligence.usage.reservations import close_reservation
@@ -173,24 +174,35 @@ async def _try_again_while_it_is_worth(job: Job, error: Exception, rhythm: Rhyth
 async def _grade(job: Job) -> None:
     course = await content.course_version(job.content_version)
     task = grading.assignment(course, job.question_id, job.answer_text)
-    answer = await metering.ask(
+    await metering.ask(
         grading.prompt(task),
         Cause("assessment", job.reservation_id, job.student_id, job.feedback_id),
         deadline_seconds=DEADLINE_SECONDS,
+        keep=partial(_keep, job, task),
     )
+
+
+async def _keep(job: Job, task: Assignment, answer: Answer[GradeAnswer], due: Due) -> None:
+    """Store the grade, keep the quota unit and settle what it cost, in one transaction.
+
+    After a try that was committed and could not say so, the job is not ours any more and its cost is settled already.
+    """
     regraded = job.reservation_id is None
     result = grading.result(
         task, answer.result, submission_id=job.submission_id, regraded=regraded, simulated=answer.simulated
     )
     async with transaction() as session:
+        postgres = await driver(session)
         if not await queue.finish(session, job):
             logger.info("submission %s was taken over or erased; this result is dropped", job.submission_id)
+            await settle_within(postgres, due.unused())
             return
         await session.execute(_SUPERSEDE, {"submission_id": job.submission_id})
         session.add(_feedback(job, result, answer))
         await session.flush()
         if job.reservation_id is not None:
-            await close_reservation(await driver(session), job.reservation_id, keep=True)
+            await close_reservation(postgres, job.reservation_id, keep=True)
+        await settle_within(postgres, due)
 
 
 def _feedback(job: Job, result: Result, answer: Answer[GradeAnswer]) -> AssessmentFeedback:

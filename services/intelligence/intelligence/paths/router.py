@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +14,7 @@ from pydantic import BaseModel
 from intelligence import background, idempotency
 from intelligence.bodies import BoundedRoute
 from intelligence.database import Session
-from intelligence.errors import ServiceError
+from intelligence.failures import told
 from intelligence.idempotency import Claim, IdempotencyKeyHeader
 from intelligence.paths import following, service
 from intelligence.security import CurrentLearner, PremiumLearnerWithSnapshot
@@ -30,8 +29,6 @@ from shared_schemas.paths import (
     PathRequest,
     PathStatus,
 )
-
-logger = logging.getLogger(__name__)
 
 FURTHEST_OFFSET = 1_000_000
 
@@ -157,11 +154,9 @@ async def _events(work: asyncio.Task[Response], stages: asyncio.Queue[service.St
 
 
 def _last_event(work: asyncio.Task[Response]) -> bytes:
-    error = work.exception()
-    if error is None:
+    failure = work.exception()
+    if failure is None:
         return event("done", bytes(work.result().body).decode())
-    if not isinstance(error, ServiceError):
-        logger.error("making a path went wrong", exc_info=error)
-        error = ServiceError()
+    error = told(failure)
     error.extra["status"] = error.status
     return event("error", json.dumps(error.envelope()))

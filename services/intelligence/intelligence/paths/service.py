@@ -24,6 +24,7 @@ from intelligence.settings import get_settings
 from intelligence.usage import metering
 from intelligence.usage.attempts import Cause
 from intelligence.usage.ledger import Due
+from intelligence.usage.metering import Answer
 from intelligence.usage.reservations import Reservation, close_reservation
 from intelligence.usage.service import QuotaUse
 from intelligence.usage.trouble import ModelUnavailable
@@ -163,10 +164,10 @@ async def _make(work: _Work, analysis: Analysis, report: Report) -> GivenPath:
 
 
 async def _keep(
-    work: _Work, analysis: Analysis, reservation: Reservation, worded: WordedPath, due: Due
+    work: _Work, analysis: Analysis, reservation: Reservation, worded: Answer[WordedPath], due: Due
 ) -> tuple[StoredPath, GivenPath]:
     """Store the path, keep its quota unit and settle what it cost, in one transaction."""
-    steps, reasoning = wording.choose(worded, analysis.candidates)
+    steps, reasoning = wording.choose(worded.result, analysis.candidates)
     path = StoredPath(
         path_id=reservation.reference_id,
         student_id=work.learner.student_id,

@@ -176,9 +176,14 @@ async def settle(due: Due) -> None:
 
     async def write() -> None:
         async with connection() as postgres:
-            await postgres.execute(_SETTLE_ALONE, *due.values)
+            await settle_within(postgres, due)
 
     await patiently(due, write)
+
+
+async def settle_within(postgres: asyncpg.Connection, due: Due) -> None:
+    """Close the row in the transaction of what the answer was for: last of all, because it locks the limits' sums."""
+    await postgres.execute(_SETTLE_ALONE, *due.values)
 
 
 async def patiently(

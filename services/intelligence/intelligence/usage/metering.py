@@ -34,9 +34,6 @@ from intelligence.usage.trouble import (
 
 T = TypeVar("T", bound=BaseModel)
 R = TypeVar("R")
-# Makes a result of the model's answer, and writes what is due to the ledger together with it. It may be called again
-# after a try that was committed and could not say so.
-Keep = Callable[[T, Due], Awaitable[R]]
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
@@ -60,6 +57,11 @@ class Answer(Generic[R]):
     def simulated(self) -> bool:
         """Whether the simulator answered: no model was asked, and nobody pays."""
         return self.model.startswith(llm.SIMULATED_MODEL)
+
+
+# Makes a result of the model's answer, and writes what is due to the ledger together with it. It may be called again
+# after a try that was committed and could not say so.
+Keep = Callable[[Answer[T], Due], Awaitable[R]]
 
 
 @overload
@@ -86,9 +88,12 @@ async def ask(
         raise ModelUnavailable
     asking = _Asking(prompt, cause, deadline=deadline)
     async with _places().taken(wait_seconds=deadline - time.monotonic()):
-        answer, due = await asking.run()
-    kept_until = deadline + KEEPING_SECONDS
-    return asking.answer(await background.finish(_settle_with(keep, answer, due, kept_until=kept_until)))
+        said, due = await asking.run()
+    answer = asking.answer(said)
+    if keep is None:
+        await background.finish(ledger.settle(due))
+        return answer
+    return asking.answer(await background.finish(_kept(keep, answer, due, until=deadline + KEEPING_SECONDS)))
 
 
 def forget() -> None:
@@ -108,15 +113,12 @@ def _places() -> Places:
     return Places(running=settings.llm_concurrency, waiting=settings.llm_waiting)
 
 
-async def _settle_with(keep: Keep[T, R] | None, answer: T, due: Due, *, kept_until: float) -> T | R:
-    """The answer, or the result; where that could not be kept, what the answer cost is settled all the same."""
+async def _kept(keep: Keep[T, R], answer: Answer[T], due: Due, *, until: float) -> R:
+    """What was made of the answer; where that could not be kept, what the answer cost is settled all the same."""
 
     def again(error: Exception) -> bool:
-        return is_temporary(error) and time.monotonic() < kept_until
+        return is_temporary(error) and time.monotonic() < until
 
-    if keep is None:
-        await ledger.settle(due)
-        return answer
     try:
         return await ledger.patiently(due, partial(keep, answer, due), again=again)
     except BaseException:
