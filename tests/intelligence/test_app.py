@@ -298,6 +298,23 @@ async def test_the_database_away_is_a_503_in_the_envelope(
     assert ready.json()["checks"]["database"] != "ok"
 
 
+async def test_the_document_says_what_wants_a_token(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/api/v2/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation.get("security") == (None if "/health" in path else [{"bearer": []}]), path
+
+
+async def test_a_malformed_request_says_first_what_is_wrong(
+    client: httpx.AsyncClient, fake_core: FakeCore, student: UUID
+) -> None:
+    headers = fake_core.sign_in(student)
+    answer = await client.post("/api/v2/assessments/submit", json={"question_id": 1}, headers=headers)
+    assert (answer.status_code, code(answer)) == (400, "INVALID_REQUEST")
+    assert answer.json()["error"]["message"].startswith("question_id: ")
+
+
 async def test_an_account_deleted_in_mid_request_is_signed_out(
     client: httpx.AsyncClient, fake_core: FakeCore, student: UUID, rows: Rows
 ) -> None:

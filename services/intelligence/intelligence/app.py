@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from fastapi_swagger import patch_fastapi
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -31,6 +32,10 @@ from shared_schemas.wire import MOST_MEMBERS
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorEnvelope} for status in (400, 401, 403, 404, 409, 413, 429, 503)
 }
+# For the document alone, which then offers to take a token: `security` says whose it is, and whether there is one.
+DOCUMENTED_BEARER = HTTPBearer(
+    scheme_name="bearer", description="The access_token of POST /api/v1/auth/login", auto_error=False
+)
 WARM_UP_SECONDS = 2.0
 MOST_PROBLEMS = 20
 LONGEST_FIELD = 80
@@ -73,8 +78,9 @@ def create_app() -> FastAPI:
         redoc_url=None,
         responses=REFUSALS,
     )
-    for router in (paths.router, health.router, assessments.router, reviews.router, usage.router):
-        app.include_router(router)
+    app.include_router(health.router)
+    for router in (paths.router, assessments.router, reviews.router, usage.router):
+        app.include_router(router, dependencies=[Depends(DOCUMENTED_BEARER)])
     docs = "/api/v2/docs"
     patch_fastapi(
         app,
@@ -114,7 +120,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         {"field": ".".join(str(part) for part in problem["loc"])[:LONGEST_FIELD], "problem": problem["msg"]}
         for problem in error.errors()[:MOST_PROBLEMS]
     ]
-    return await _after_gate(request, InvalidRequest(details={"problems": jsonable_encoder(problems)}))
+    first = f"{problems[0]['field'].removeprefix('body.')}: {problems[0]['problem']}"
+    return await _after_gate(request, InvalidRequest(first, details={"problems": jsonable_encoder(problems)}))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

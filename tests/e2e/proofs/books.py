@@ -65,6 +65,11 @@ def books_balance(live: Live) -> None:
         """
     )
     assert leaks == [], "a unit used is a reservation that was kept"
+    twice = live.rows(
+        "SELECT reference_id FROM llm_usage_logs WHERE success AND reference_id IS NOT NULL "
+        "GROUP BY reference_id HAVING count(*) > 1"
+    )
+    assert twice == [], "what was made of one answer is not bought again"
 
 
 @dataclass(frozen=True)
