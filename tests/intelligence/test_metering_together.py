@@ -19,6 +19,7 @@ from intelligence.usage.reservations import Reservation
 from intelligence.usage.service import QuotaExceeded, SpendCeilingReached
 from tests.conftest import Database
 from tests.intelligence.asking import COST, Asked, wanted
+from tests.intelligence.assessments.running import eventually
 from tests.intelligence.conftest import Configure, Rows
 from tests.intelligence.support import Said, ScriptedProvider, prompt, says
 
@@ -73,8 +74,7 @@ async def test_one_cancelled_while_it_is_taken_leaves_a_row_that_was_never_sent(
         async with other.transaction():
             await other.execute("SELECT lock_limits($1, false)", asked.student)
             asking = asyncio.create_task(ask(reservation))
-            while not await rows(WAITING, other.get_server_pid()):  # noqa: ASYNC110  # no event says so
-                await asyncio.sleep(0.005)
+            await eventually(lambda: rows(WAITING, other.get_server_pid()), "the reservation does not wait")
             asking.cancel()
             await asyncio.wait([asking], timeout=0.01)
     finally:
@@ -151,8 +151,11 @@ async def test_a_quota_that_is_used_up_is_told_before_any_trouble_of_the_service
 
     provider.script = [slow]
     first = asyncio.create_task(ask(wanted(asked.student)))
-    while not provider.bodies:  # noqa: ASYNC110  # no event says so
-        await asyncio.sleep(0.005)
+
+    async def asked_once() -> bool:
+        return bool(provider.bodies)
+
+    await eventually(asked_once, "the model is not asked")
     try:
         if trouble == "no key":
             monkeypatch.setattr(get_settings(), "anthropic_api_key", SecretStr(""))

@@ -12,6 +12,7 @@ from intelligence.usage.ledger import Call, Due, ReservationClosed, Settlement
 from intelligence.usage.reservations import Reservation, close_reservation
 from intelligence.usage.service import QuotaExceeded, ServiceBudgetExhausted, SpendCeilingReached
 from shared_schemas.claims import Learner, SubscriptionTier
+from tests.intelligence.assessments.running import eventually
 from tests.intelligence.conftest import Configure, MakeStudent, Rows
 from tests.intelligence.support import learner
 
@@ -187,9 +188,11 @@ async def test_a_settlement_waits_for_a_database_that_fails_for_a_moment(
     await rows("ALTER FUNCTION settle_llm_call RENAME TO settle_llm_call_away")
     try:
         settling = asyncio.create_task(ledger.settle(Due(call_id, Settlement("succeeded", 5, cost_usd=CENT))))
-        async with asyncio.timeout(30):
-            while f"{call_id}, succeeded, is not settled" not in caplog.text:  # noqa: ASYNC110  # no event says so
-                await asyncio.sleep(0.005)
+
+        async def told() -> bool:
+            return f"{call_id}, succeeded, is not settled" in caplog.text
+
+        await eventually(told, "nobody hears of the trouble")
     finally:
         await rows("ALTER FUNCTION settle_llm_call_away RENAME TO settle_llm_call")
     await settling
