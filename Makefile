@@ -56,7 +56,7 @@ clean: install ## remove the local data: database, bucket, logs, secrets
 
 install: .venvs/.installed ## the services' environments, each its own, below this folder
 
-test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (five to ten minutes on two cores)
+test: .venv/.installed install $(NODE_MODULES) ## lint, types, import rules, and every test on real servers (four to ten minutes on two cores)
 	@$(MAKE) lint
 	@$(MAKE) -j2 types suite # the first check of types takes most of a minute, on one core
 	@.venv/bin/coverage report --fail-under=90 --include='services/intelligence/*'
